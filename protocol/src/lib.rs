@@ -1,1 +1,24 @@
-//! tabsweep-protocol
+//! What a worker and the server say to each other over the WebSocket, and the names both use.
+//! Types and their JSON only: no sockets, no clock, no policy.
+
+mod id;
+pub mod limits;
+mod message;
+mod parameter;
+
+pub use id::{IdError, LeaseToken, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
+pub use message::{
+    BlobRef, CheckpointRef, Claim, ClaimAnswer, DataRef, Decoded, Epoch, Finished, Hello, Lease,
+    NoWork, Outcome, Progress, Release, ReleaseReason, ServerMessage, Stop, StopReason, Verdict,
+    Welcome, WorkerMessage,
+};
+pub use parameter::{Parameters, Value};
+
+/// Version of the messages in this crate. Raised when an old worker could misunderstand.
+pub const VERSION: u32 = 1;
+
+/// The WebSocket subprotocol that carries [`VERSION`] (RFC 6455, section 1.9).
+pub const SUBPROTOCOL: &str = "tabsweep.v1";
+
+/// Names the sources that workers compute with; equal for native and wasm builds of one checkout.
+pub const BUILD: &str = env!("TABSWEEP_BUILD");

@@ -1,0 +1,352 @@
+//! The messages, in the order in which a conversation uses them. Each is one JSON object whose
+//! `type` names it; unknown types and unknown fields are errors.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{LeaseToken, Parameters, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
+
+/// What a worker says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum WorkerMessage {
+    /// First message of a socket: who speaks, and which lease it still holds.
+    Hello(Hello),
+    /// The worker has no lease and wants one. Answered by a lease or by `no_work`; after `no_work`
+    /// the server sends a lease by itself as soon as there is one.
+    Ready,
+    /// How training goes; the heartbeat that keeps the lease.
+    Progress(Progress),
+    /// An epoch has been trained and scored.
+    Epoch(Epoch),
+    /// A checkpoint has been uploaded: from now on a lost worker costs only what came after.
+    Checkpoint(CheckpointRef),
+    /// The trial has ended.
+    Claim(Claim),
+    /// The worker gives its lease back unfinished.
+    Release(Release),
+}
+
+/// What the server says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ServerMessage {
+    /// The answer to `hello`.
+    Welcome(Welcome),
+    /// Work.
+    Lease(Box<Lease>),
+    /// There is none now, and why.
+    NoWork(NoWork),
+    /// What became of a claim when it arrived; its checking takes a while longer.
+    ClaimAnswer(ClaimAnswer),
+    /// What the server found when it checked a claim of this volunteer.
+    Verdict(Verdict),
+    /// The lease is no longer the worker's.
+    Stop(Stop),
+}
+
+/// See [`WorkerMessage::Hello`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hello {
+    /// [`crate::VERSION`] of the worker.
+    pub protocol: u32,
+    /// [`crate::BUILD`] of the worker.
+    pub build: String,
+    /// The volunteer's secret.
+    pub volunteer_token: String,
+    /// The same at each reconnection.
+    pub worker: WorkerId,
+    /// The lease that this worker holds and wants to go on with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<LeaseToken>,
+}
+
+/// See [`ServerMessage::Welcome`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Welcome {
+    /// [`crate::VERSION`] of the server.
+    pub protocol: u32,
+    /// [`crate::BUILD`] of the server.
+    pub build: String,
+    /// Whom the server takes the speaker for.
+    pub volunteer: VolunteerId,
+    /// Whether the lease named in `hello` is still this worker's. If not, its work is dropped.
+    pub resumed: bool,
+    /// Longest silence that the server tolerates before a lease is in danger.
+    pub heartbeat_secs: u32,
+}
+
+/// A blob at `/api/blobs/{sha256}`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct BlobRef {
+    /// Its name and checksum.
+    pub sha256: Sha256,
+    /// Its size, unpacked.
+    pub bytes: u64,
+}
+
+/// The images that a trial trains on and scores itself with; safetensors with `images`
+/// u8 `[n, height, width]` and `labels` u8 `[n]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct DataRef {
+    /// Name of the data set.
+    pub name: String,
+    /// Number of classes.
+    pub classes: u32,
+    /// Training images.
+    pub training: BlobRef,
+    /// Validation images.
+    pub validation: BlobRef,
+}
+
+/// A state to go on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointRef {
+    /// The lease under which it was made.
+    pub lease: LeaseToken,
+    /// Optimiser steps that it contains.
+    pub step: u64,
+    /// Its blob.
+    pub sha256: Sha256,
+}
+
+/// See [`ServerMessage::Lease`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lease {
+    /// Proves the right to this work, in messages and as `Authorization: Bearer` of uploads.
+    pub token: LeaseToken,
+    /// The study.
+    pub study: StudyId,
+    /// The study's name, for people.
+    pub study_name: String,
+    /// The trial.
+    pub trial: TrialNumber,
+    /// 1 for the first worker that trains this trial.
+    pub attempt: u32,
+    /// The setting to train.
+    pub parameters: Parameters,
+    /// Where all randomness of the trial comes from.
+    pub seed: Seed,
+    /// What to train on.
+    pub data: DataRef,
+    /// Where to go on; from the beginning where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointRef>,
+    /// Silence after which the lease ends.
+    pub lease_secs: u32,
+    /// How often to upload a checkpoint.
+    pub checkpoint_secs: u32,
+}
+
+/// Why there is no work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum NoWork {
+    /// No study has been created yet.
+    NoStudy,
+    /// All trials of all studies have ended.
+    AllFinished,
+    /// Every trial that is left is with another worker or being checked.
+    AllLeased,
+    /// Claims of this volunteer did not match what the server found.
+    NotTrusted,
+    /// The server can't write: its disk is full or its database is away.
+    ServerTrouble,
+}
+
+/// See [`WorkerMessage::Progress`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Progress {
+    /// The lease.
+    pub lease: LeaseToken,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Optimiser steps in the whole trial.
+    pub steps: u64,
+    /// Loss of the last batch, in nats.
+    pub loss: f32,
+    /// Training speed since the last report.
+    pub images_per_sec: f32,
+}
+
+/// See [`WorkerMessage::Epoch`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// The lease.
+    pub lease: LeaseToken,
+    /// Epochs done, from 1.
+    pub epoch: u32,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Validation images classified rightly.
+    pub validation_correct: u32,
+    /// Validation images.
+    pub validation_count: u32,
+    /// Mean training loss over the epoch, in nats, as far as this worker trained it.
+    pub mean_loss: f32,
+    /// Hash of the checkpoint at this point.
+    pub state_sha256: Sha256,
+}
+
+/// See [`WorkerMessage::Claim`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// The lease.
+    pub lease: LeaseToken,
+    /// How the trial ended.
+    pub outcome: Outcome,
+}
+
+/// How a trial ended, in the worker's words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// All epochs are done and the weights uploaded.
+    Finished(Finished),
+    /// The loss is no longer a number.
+    Diverged {
+        /// The step at which that was seen.
+        step: u64,
+    },
+}
+
+/// See [`Outcome::Finished`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Finished {
+    /// The uploaded weights.
+    pub weights_sha256: Sha256,
+    /// Validation images classified rightly.
+    pub validation_correct: u32,
+    /// Validation images.
+    pub validation_count: u32,
+}
+
+/// See [`ServerMessage::ClaimAnswer`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClaimAnswer {
+    /// The lease under which the claim was made.
+    pub lease: LeaseToken,
+    /// Whether the server took it for checking. It has then been stored.
+    pub taken: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// See [`ServerMessage::Verdict`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verdict {
+    /// The study.
+    pub study: StudyId,
+    /// The trial.
+    pub trial: TrialNumber,
+    /// Whether what the server computed agrees with the claim.
+    pub verified: bool,
+    /// Score on the validation images as the server computed it, a fraction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation_score: Option<f64>,
+    /// What did not match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// See [`WorkerMessage::Release`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The lease.
+    pub lease: LeaseToken,
+    /// Why.
+    pub reason: ReleaseReason,
+}
+
+/// Why a worker gives a lease back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReleaseReason {
+    /// The volunteer pressed stop.
+    Stopped,
+    /// The trial could not be started or trained here.
+    Failed,
+}
+
+/// See [`ServerMessage::Stop`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// The lease.
+    pub lease: LeaseToken,
+    /// Why.
+    pub reason: StopReason,
+}
+
+/// Why a lease ended before its claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The server has given the trial to somebody else, or it has ended.
+    LeaseLost,
+}
+
+/// Decoding with an error for people.
+pub trait Decoded: Sized {
+    /// Parses one message.
+    ///
+    /// # Errors
+    /// A sentence that names what was wrong and where.
+    fn decoded(text: &str) -> Result<Self, String>;
+}
+
+impl<T: DeserializeOwned> Decoded for T {
+    fn decoded(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|error| error.to_string())
+    }
+}
+
+impl WorkerMessage {
+    /// The message as JSON.
+    pub fn encoded(&self) -> String {
+        serde_json::to_string(self).expect("messages hold nothing that JSON can't")
+    }
+}
+
+impl ServerMessage {
+    /// The message as JSON.
+    pub fn encoded(&self) -> String {
+        serde_json::to_string(self).expect("messages hold nothing that JSON can't")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_types_and_fields_are_errors() {
+        assert_eq!(WorkerMessage::decoded(r#"{"type":"ready"}"#), Ok(WorkerMessage::Ready));
+        for wrong in [
+            "",
+            "{}",
+            r#"{"type":"dance"}"#,
+            r#"{"type":"checkpoint","lease":"1","step":1,"sha256":""}"#,
+            r#"{"type":"release","lease":"00000000000000000000000000000000","reason":"stopped","more":1}"#,
+        ] {
+            assert!(WorkerMessage::decoded(wrong).is_err(), "{wrong}");
+        }
+    }
+}
