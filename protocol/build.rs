@@ -9,8 +9,13 @@ use std::{
 use sha2::{Digest, Sha256};
 
 /// The crates whose code decides what a worker sends, relative to the workspace.
-const SOURCES: [&str; 5] =
-    ["dataset/src", "protocol/src", "trainer/src", "volunteer/src", "worker-wasm/src"];
+const SOURCES: [&str; 5] = [
+    "dataset/src",
+    "protocol/src",
+    "trainer/src",
+    "volunteer/src",
+    "worker-wasm/src",
+];
 
 fn main() -> io::Result<()> {
     let workspace = Path::new("..");
@@ -25,8 +30,12 @@ fn main() -> io::Result<()> {
         hasher.update(file.to_string_lossy().replace('\\', "/").as_bytes());
         hasher.update(fs::read(&file)?);
     }
-    let name: String =
-        hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let name: String = hasher
+        .finalize()
+        .iter()
+        .take(6)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     println!("cargo::rustc-env=TABSWEEP_BUILD={name}");
     Ok(())
 }

@@ -45,7 +45,10 @@ pub struct IdError {
 
 impl IdError {
     fn new(expected: &'static str, found: &str) -> Self {
-        Self { expected, found: found.chars().take(80).collect() }
+        Self {
+            expected,
+            found: found.chars().take(80).collect(),
+        }
     }
 }
 
@@ -126,7 +129,10 @@ impl<'de> Deserialize<'de> for Seed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         text.parse().map(Self).map_err(|_| {
-            de::Error::custom(IdError::new("a seed as a whole number from 0 to 2^64 - 1", &text))
+            de::Error::custom(IdError::new(
+                "a seed as a whole number from 0 to 2^64 - 1",
+                &text,
+            ))
         })
     }
 }

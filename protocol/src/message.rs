@@ -1,7 +1,7 @@
 //! The messages, in the order in which a conversation uses them. Each is one JSON object whose
 //! `type` names it; unknown types and unknown fields are errors.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use crate::{LeaseToken, Parameters, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
 
@@ -303,34 +303,34 @@ pub enum StopReason {
     LeaseLost,
 }
 
-/// Decoding with an error for people.
-pub trait Decoded: Sized {
-    /// Parses one message.
-    ///
-    /// # Errors
-    /// A sentence that names what was wrong and where.
-    fn decoded(text: &str) -> Result<Self, String>;
+/// A text that is no message of this protocol: what was wrong, and where.
+#[derive(Debug, thiserror::Error)]
+#[error("not a message of protocol version {version}: {source}", version = crate::VERSION)]
+pub struct MessageError {
+    source: serde_json::Error,
 }
 
-impl<T: DeserializeOwned> Decoded for T {
-    fn decoded(text: &str) -> Result<Self, String> {
-        serde_json::from_str(text).map_err(|error| error.to_string())
-    }
+macro_rules! json_message {
+    ($name:ident) => {
+        impl $name {
+            /// Parses one message.
+            ///
+            /// # Errors
+            /// The text is not JSON, or names an unknown type or field, or lacks one.
+            pub fn decode(text: &str) -> Result<Self, MessageError> {
+                serde_json::from_str(text).map_err(|source| MessageError { source })
+            }
+
+            /// The message as JSON.
+            pub fn encode(&self) -> String {
+                serde_json::to_string(self).expect("messages hold nothing that JSON can't")
+            }
+        }
+    };
 }
 
-impl WorkerMessage {
-    /// The message as JSON.
-    pub fn encoded(&self) -> String {
-        serde_json::to_string(self).expect("messages hold nothing that JSON can't")
-    }
-}
-
-impl ServerMessage {
-    /// The message as JSON.
-    pub fn encoded(&self) -> String {
-        serde_json::to_string(self).expect("messages hold nothing that JSON can't")
-    }
-}
+json_message!(WorkerMessage);
+json_message!(ServerMessage);
 
 #[cfg(test)]
 mod tests {
@@ -338,7 +338,8 @@ mod tests {
 
     #[test]
     fn unknown_types_and_fields_are_errors() {
-        assert_eq!(WorkerMessage::decoded(r#"{"type":"ready"}"#), Ok(WorkerMessage::Ready));
+        let ready = WorkerMessage::decode(r#"{"type":"ready"}"#).unwrap();
+        assert_eq!(ready, WorkerMessage::Ready);
         for wrong in [
             "",
             "{}",
@@ -346,7 +347,7 @@ mod tests {
             r#"{"type":"checkpoint","lease":"1","step":1,"sha256":""}"#,
             r#"{"type":"release","lease":"00000000000000000000000000000000","reason":"stopped","more":1}"#,
         ] {
-            assert!(WorkerMessage::decoded(wrong).is_err(), "{wrong}");
+            assert!(WorkerMessage::decode(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -40,11 +40,18 @@ mod tests {
 
     #[test]
     fn values_keep_their_type_through_json() {
-        for value in
-            [Value::Bool(true), Value::Int(-3), Value::Float(1e-3), Value::Text("adamw".into())]
-        {
+        for value in [
+            Value::Bool(true),
+            Value::Int(-3),
+            Value::Float(1e-3),
+            Value::Text("adamw".into()),
+        ] {
             let json = serde_json::to_string(&value).unwrap();
-            assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value, "{json}");
+            assert_eq!(
+                serde_json::from_str::<Value>(&json).unwrap(),
+                value,
+                "{json}"
+            );
         }
         assert_eq!(serde_json::to_string(&Value::Float(1.0)).unwrap(), "1.0");
     }

@@ -1,0 +1,374 @@
+//! A trial's life, from suggestion to verdict. Each transition takes the trial and gives it back
+//! changed, or says from where it can't be made.
+
+use serde::{Deserialize, Serialize};
+use tabsweep_protocol::{
+    Finished, LeaseToken, Outcome, Parameters, Seed, Sha256, TrialNumber, VolunteerId,
+};
+
+use crate::{Grant, Lease, LeasePolicy, Timestamp};
+
+/// A state to go on from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Optimiser steps that it contains.
+    pub step: u64,
+    /// Its blob.
+    pub sha256: Sha256,
+    /// The lease under which it was made.
+    pub lease: LeaseToken,
+}
+
+/// A claim that waits for its verdict.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The lease under which it was made.
+    pub lease: LeaseToken,
+    /// Who made it.
+    pub volunteer: VolunteerId,
+    /// When it arrived.
+    pub claimed: Timestamp,
+    /// What it says.
+    pub outcome: Outcome,
+}
+
+/// What the server measured with the uploaded weights; fractions of images classified rightly.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// On the validation images; ranks the trial.
+    pub validation: f64,
+    /// On the test images; for people only.
+    pub test: f64,
+}
+
+/// A trial that ended well.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verified {
+    /// Its scores.
+    pub scores: Scores,
+    /// Its weights.
+    pub weights_sha256: Sha256,
+    /// Who finished it.
+    pub volunteer: VolunteerId,
+    /// When the verdict fell.
+    pub verified: Timestamp,
+}
+
+/// Where a trial stands, in order of life.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum TrialState {
+    /// Nobody works on it.
+    Waiting,
+    /// One worker does.
+    Running(Lease),
+    /// A claim is being checked.
+    Checking(Pending),
+    /// The claim was right.
+    Verified(Verified),
+    /// Its loss left the numbers.
+    Diverged {
+        /// At which step.
+        step: u64,
+        /// Who saw it.
+        volunteer: VolunteerId,
+    },
+    /// It used up its attempts.
+    Failed {
+        /// What went wrong last.
+        reason: String,
+    },
+}
+
+impl TrialState {
+    /// The state's name, as in JSON, SQL and on screen.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Running(_) => "running",
+            Self::Checking(_) => "checking",
+            Self::Verified(_) => "verified",
+            Self::Diverged { .. } => "diverged",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    /// Whether nothing more can happen.
+    pub fn has_ended(&self) -> bool {
+        matches!(
+            self,
+            Self::Verified(_) | Self::Diverged { .. } | Self::Failed { .. }
+        )
+    }
+}
+
+/// One setting of the hyper-parameters on its way.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Trial {
+    /// Its place in the study.
+    pub number: TrialNumber,
+    /// Its setting.
+    pub parameters: Parameters,
+    /// Its randomness.
+    pub seed: Seed,
+    /// Leases granted so far.
+    pub attempts: u32,
+    /// Where the next worker goes on.
+    pub checkpoint: Option<Checkpoint>,
+    /// Volunteers whose claims for this trial were wrong; they don't get it again.
+    pub refused: Vec<VolunteerId>,
+    /// Where it stands.
+    pub state: TrialState,
+}
+
+/// Something that can't happen to a trial where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a trial that is {from} can't be {event}")]
+pub struct TransitionError {
+    /// The state's name.
+    pub from: &'static str,
+    /// What was asked.
+    pub event: &'static str,
+}
+
+impl Trial {
+    /// A trial that nobody has worked on.
+    pub fn new(number: TrialNumber, parameters: Parameters, seed: Seed) -> Self {
+        Self {
+            number,
+            parameters,
+            seed,
+            attempts: 0,
+            checkpoint: None,
+            refused: Vec::new(),
+            state: TrialState::Waiting,
+        }
+    }
+
+    /// The lease under which the trial runs, if it does.
+    pub fn current_lease(&self) -> Option<&Lease> {
+        match &self.state {
+            TrialState::Running(lease) => Some(lease),
+            _ => None,
+        }
+    }
+
+    /// Hands the trial to a worker.
+    ///
+    /// # Errors
+    /// It is not waiting, or the volunteer's claim for it was wrong before.
+    pub fn lease(
+        mut self,
+        grant: Grant,
+        policy: LeasePolicy,
+        now: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        let event = "leased";
+        match self.state {
+            TrialState::Waiting if !self.refused.contains(&grant.volunteer) => {
+                self.attempts += 1;
+                self.state = TrialState::Running(Lease::new(grant, policy, now));
+                Ok(self)
+            }
+            _ => Err(self.cannot_be(event)),
+        }
+    }
+
+    /// The holder was heard of, or came back: the deadline moves.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn heard(
+        self,
+        token: &LeaseToken,
+        policy: LeasePolicy,
+        now: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        self.with_lease(token, "continued", |trial, lease| {
+            trial.state = TrialState::Running(lease.heard(policy, now));
+        })
+    }
+
+    /// The holder's socket closed: the lease goes on for a short grace.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn left_alone(
+        self,
+        token: &LeaseToken,
+        policy: LeasePolicy,
+        now: Timestamp,
+    ) -> Result<Self, TransitionError> {
+        self.with_lease(token, "left alone", |trial, lease| {
+            trial.state = TrialState::Running(lease.left_alone(policy, now));
+        })
+    }
+
+    /// The holder has uploaded a checkpoint. An older one than the present changes nothing.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn checkpointed(self, checkpoint: Checkpoint) -> Result<Self, TransitionError> {
+        let token = checkpoint.lease.clone();
+        self.with_lease(&token, "checkpointed", |trial, lease| {
+            if trial
+                .checkpoint
+                .as_ref()
+                .is_none_or(|known| known.step < checkpoint.step)
+            {
+                trial.checkpoint = Some(checkpoint);
+            }
+            trial.state = TrialState::Running(lease);
+        })
+    }
+
+    /// The holder gives the trial back.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn released(
+        self,
+        token: &LeaseToken,
+        policy: LeasePolicy,
+        reason: &str,
+    ) -> Result<Self, TransitionError> {
+        self.with_lease(token, "released", |trial, _| {
+            trial.wait_or_fail(policy, reason)
+        })
+    }
+
+    /// The deadline has passed: the trial is free again, or failed when its attempts are used up.
+    ///
+    /// # Errors
+    /// It does not run, or its deadline is still ahead.
+    pub fn expired(mut self, policy: LeasePolicy, now: Timestamp) -> Result<Self, TransitionError> {
+        match &self.state {
+            TrialState::Running(lease) if lease.deadline <= now => {
+                self.wait_or_fail(policy, "its workers went away");
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("expired")),
+        }
+    }
+
+    /// Somebody says that it has ended. Right for the holder of the lease, and for the holder of an
+    /// earlier lease of this trial while nobody else has one: the caller vouches that `lease` was
+    /// granted for this trial to `volunteer`.
+    ///
+    /// # Errors
+    /// Another lease runs, another claim is being checked, or the trial has ended.
+    pub fn claimed(mut self, pending: Pending) -> Result<Self, TransitionError> {
+        let refused = self.refused.contains(&pending.volunteer);
+        match &self.state {
+            TrialState::Running(lease) if lease.token == pending.lease => {}
+            TrialState::Waiting if !refused => {}
+            _ => return Err(self.cannot_be("claimed")),
+        }
+        self.state = TrialState::Checking(pending);
+        Ok(self)
+    }
+
+    /// The claim was right.
+    ///
+    /// # Errors
+    /// There is no claim of finished weights.
+    pub fn verified(mut self, scores: Scores, now: Timestamp) -> Result<Self, TransitionError> {
+        match self.state {
+            TrialState::Checking(Pending {
+                outcome: Outcome::Finished(Finished { weights_sha256, .. }),
+                volunteer,
+                ..
+            }) => {
+                self.checkpoint = None;
+                self.state = TrialState::Verified(Verified {
+                    scores,
+                    weights_sha256,
+                    volunteer,
+                    verified: now,
+                });
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("verified")),
+        }
+    }
+
+    /// The claim of a divergence was right.
+    ///
+    /// # Errors
+    /// There is no claim of a divergence.
+    pub fn diverged(mut self) -> Result<Self, TransitionError> {
+        match self.state {
+            TrialState::Checking(Pending {
+                outcome: Outcome::Diverged { step },
+                volunteer,
+                ..
+            }) => {
+                self.checkpoint = None;
+                self.state = TrialState::Diverged { step, volunteer };
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("diverged")),
+        }
+    }
+
+    /// The claim was wrong: the trial goes back, without the checkpoints of whoever made it.
+    ///
+    /// # Errors
+    /// There is no claim.
+    pub fn rejected(mut self, policy: LeasePolicy, reason: &str) -> Result<Self, TransitionError> {
+        match &self.state {
+            TrialState::Checking(pending) => {
+                let (volunteer, lease) = (pending.volunteer, pending.lease.clone());
+                if self
+                    .checkpoint
+                    .as_ref()
+                    .is_some_and(|checkpoint| checkpoint.lease == lease)
+                {
+                    self.checkpoint = None;
+                }
+                self.refused.push(volunteer);
+                self.wait_or_fail(policy, reason);
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("rejected")),
+        }
+    }
+
+    fn with_lease(
+        mut self,
+        token: &LeaseToken,
+        event: &'static str,
+        change: impl FnOnce(&mut Self, Lease),
+    ) -> Result<Self, TransitionError> {
+        match &self.state {
+            TrialState::Running(lease) if lease.token == *token => {
+                let lease = lease.clone();
+                change(&mut self, lease);
+                Ok(self)
+            }
+            _ => Err(self.cannot_be(event)),
+        }
+    }
+
+    fn wait_or_fail(&mut self, policy: LeasePolicy, reason: &str) {
+        self.state = if self.attempts >= policy.max_attempts {
+            let attempts = self.attempts;
+            TrialState::Failed {
+                reason: format!("{reason} (after {attempts} attempts)"),
+            }
+        } else {
+            TrialState::Waiting
+        };
+    }
+
+    fn cannot_be(&self, event: &'static str) -> TransitionError {
+        TransitionError {
+            from: self.state.name(),
+            event,
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "trial_tests.rs"]
+mod tests;
