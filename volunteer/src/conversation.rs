@@ -1,0 +1,599 @@
+//! The state machine of a worker: connect, ask, prepare, train, claim, and again. A lost socket
+//! does not stop training; what the server said no to does.
+
+use tabsweep_protocol::{
+    BUILD, CheckpointRef, Claim, Epoch, Finished, Hello, Lease, LeaseToken, NoWork, Outcome,
+    Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
+    limits::close,
+};
+
+use crate::{
+    Action, Activity, Connection, Counts, Event, Idle, Slice, Training, Upload, Uploaded,
+    WorkerStatus, backoff::Backoff,
+};
+
+/// How often a worker is heard of while it has a lease.
+const PROGRESS_MILLIS: u64 = 1_000;
+/// How long a trial that could not be prepared keeps a worker from asking again.
+const FAILED_MILLIS: u64 = 10_000;
+
+/// Who works.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The volunteer's secret.
+    pub volunteer_token: String,
+    /// This worker, for as long as it lives.
+    pub worker: WorkerId,
+}
+
+/// One worker's conversation with the server.
+#[derive(Debug)]
+pub struct Volunteer {
+    identity: Identity,
+    link: Link,
+    work: Work,
+    counts: Counts,
+    link_backoff: Backoff,
+}
+
+/// The socket, in order of life.
+#[derive(Debug)]
+enum Link {
+    Down { retry_at_millis: u64 },
+    Opening,
+    Greeting,
+    Up,
+    Ended(Idle),
+}
+
+/// The work, in order of life.
+#[derive(Debug)]
+enum Work {
+    Idle {
+        why: Idle,
+        ask_at_millis: Option<u64>,
+    },
+    Preparing(Trial),
+    Training(Trial),
+    Claiming {
+        trial: Trial,
+        outcome: Option<Outcome>,
+        finished: FinishedFigures,
+    },
+}
+
+/// A trial in hand.
+#[derive(Debug)]
+struct Trial {
+    lease: Box<Lease>,
+    shown: Training,
+    images_since: u32,
+    reported_at_millis: u64,
+    checkpoint_due_at_millis: u64,
+    upload: UploadState,
+    upload_backoff: Backoff,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum UploadState {
+    None,
+    UnderWay,
+    RetryAt { millis: u64 },
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct FinishedFigures {
+    validation_correct: u32,
+    validation_count: u32,
+}
+
+impl Volunteer {
+    /// A worker that will connect at its first [`Event::Tick`].
+    pub fn new(identity: Identity) -> Self {
+        let salt = u64::from_str_radix(identity.worker.as_str(), 16)
+            .expect("a worker id is 16 hexadecimal digits");
+        Self {
+            identity,
+            link: Link::Down { retry_at_millis: 0 },
+            work: Work::Idle {
+                why: Idle::Connecting,
+                ask_at_millis: None,
+            },
+            counts: Counts::default(),
+            link_backoff: Backoff::new(salt),
+        }
+    }
+
+    /// Whether there is something to train: the wrapper does a slice, then reports it.
+    pub fn trains(&self) -> bool {
+        matches!(self.work, Work::Training(_))
+    }
+
+    /// The token of the lease in hand.
+    pub fn lease(&self) -> Option<&LeaseToken> {
+        self.trial().map(|trial| &trial.lease.token)
+    }
+
+    /// What to show of this worker.
+    pub fn status(&self) -> WorkerStatus {
+        let connection = match self.link {
+            Link::Up => Connection::Open,
+            Link::Ended(_) => Connection::Closed,
+            Link::Down { .. } | Link::Opening | Link::Greeting => Connection::Connecting,
+        };
+        let activity = match (&self.work, &self.link) {
+            (_, Link::Ended(why)) => Activity::Idle { why: *why },
+            (Work::Idle { .. }, Link::Down { .. } | Link::Opening | Link::Greeting) => {
+                Activity::Idle {
+                    why: Idle::Connecting,
+                }
+            }
+            (Work::Idle { why, .. }, Link::Up) => Activity::Idle { why: *why },
+            (Work::Preparing(trial), _) => Activity::Preparing(trial.shown.clone()),
+            (Work::Training(trial), _) => Activity::Training(trial.shown.clone()),
+            (Work::Claiming { trial, .. }, _) => Activity::Claiming(trial.shown.clone()),
+        };
+        WorkerStatus {
+            connection,
+            activity,
+            counts: self.counts,
+        }
+    }
+
+    /// Takes in what happened at `now_millis` (any clock that never goes back) and says what to do.
+    pub fn handle(&mut self, event: Event, now_millis: u64) -> Vec<Action> {
+        if matches!(self.link, Link::Ended(_)) {
+            return Vec::new();
+        }
+        match event {
+            Event::Opened => self.opened(),
+            Event::Received(text) => self.received(&text, now_millis),
+            Event::Closed { code, .. } => self.closed(code, now_millis),
+            Event::Prepared {
+                step,
+                steps,
+                steps_per_epoch,
+            } => self.prepared(step, steps, steps_per_epoch, now_millis),
+            Event::PrepareFailed { .. } => self.prepare_failed(now_millis),
+            Event::Trained(slice) => self.trained(slice, now_millis),
+            Event::Uploaded(uploaded) => self.uploaded(uploaded, now_millis),
+            Event::UploadFailed { upload, refused } => {
+                self.upload_failed(upload, refused, now_millis)
+            }
+            Event::Tick => self.tick(now_millis),
+            Event::Stop => self.stop(),
+        }
+    }
+
+    fn opened(&mut self) -> Vec<Action> {
+        self.link = Link::Greeting;
+        vec![Action::Send(WorkerMessage::Hello(Hello {
+            protocol: VERSION,
+            build: BUILD.to_owned(),
+            volunteer_token: self.identity.volunteer_token.clone(),
+            worker: self.identity.worker.clone(),
+            resume: self.lease().cloned(),
+        }))]
+    }
+
+    fn received(&mut self, text: &str, now_millis: u64) -> Vec<Action> {
+        let Ok(message) = ServerMessage::decode(text) else {
+            // Only a server of another version says things that this worker can't read.
+            return self.end(Idle::Outdated, Action::Reload);
+        };
+        match message {
+            ServerMessage::Welcome(welcome) => self.welcomed(welcome.resumed),
+            ServerMessage::Lease(lease) => self.leased(lease, now_millis),
+            ServerMessage::NoWork(no_work) => self.no_work(no_work),
+            ServerMessage::ClaimAnswer(answer) if self.lease() == Some(&answer.lease) => {
+                self.counts.claimed += u32::from(answer.taken);
+                self.forget_and_ask()
+            }
+            ServerMessage::Stop(stop) if self.lease() == Some(&stop.lease) => self.forget_and_ask(),
+            // Answers about a lease that this worker has given up meanwhile.
+            ServerMessage::ClaimAnswer(_) | ServerMessage::Stop(_) => Vec::new(),
+            ServerMessage::Verdict(verdict) => {
+                self.counts.verified += u32::from(verdict.verified);
+                self.counts.rejected += u32::from(!verdict.verified);
+                Vec::new()
+            }
+        }
+    }
+
+    fn welcomed(&mut self, resumed: bool) -> Vec<Action> {
+        self.link = Link::Up;
+        self.link_backoff.reset();
+        match &self.work {
+            Work::Idle {
+                ask_at_millis: Some(_),
+                ..
+            } => Vec::new(),
+            Work::Idle { .. } => self.ask(),
+            // Even if the lease is gone: while nobody else has it, a late claim still counts.
+            Work::Claiming { .. } => self.claim(),
+            Work::Preparing(_) | Work::Training(_) if resumed => Vec::new(),
+            Work::Preparing(_) | Work::Training(_) => self.forget_and_ask(),
+        }
+    }
+
+    fn leased(&mut self, lease: Box<Lease>, now_millis: u64) -> Vec<Action> {
+        if !matches!(self.work, Work::Idle { .. }) {
+            // At most one lease: what came unasked goes back.
+            return vec![release(&lease.token, ReleaseReason::Failed)];
+        }
+        let trial = Trial::new(lease.clone(), now_millis, self.link_backoff);
+        self.work = Work::Preparing(trial);
+        vec![Action::Prepare(lease)]
+    }
+
+    fn no_work(&mut self, no_work: NoWork) -> Vec<Action> {
+        if let Work::Idle { why, .. } = &mut self.work {
+            *why = match no_work {
+                NoWork::NoStudy => Idle::NoStudy,
+                NoWork::AllFinished => Idle::AllFinished,
+                NoWork::AllLeased => Idle::AllLeased,
+                NoWork::NotTrusted => Idle::NotTrusted,
+                NoWork::ServerTrouble => Idle::ServerTrouble,
+            };
+        }
+        Vec::new()
+    }
+
+    fn closed(&mut self, code: u16, now_millis: u64) -> Vec<Action> {
+        match code {
+            close::OUTDATED => self.end(Idle::Outdated, Action::Reload),
+            close::UNKNOWN_VOLUNTEER => self.end(Idle::Connecting, Action::Register),
+            close::REPLACED => self.end(Idle::Stopped, Action::Forget),
+            _ => {
+                let wait = self.link_backoff.next_millis();
+                self.link = Link::Down {
+                    retry_at_millis: now_millis + wait,
+                };
+                Vec::new()
+            }
+        }
+    }
+
+    fn prepared(
+        &mut self,
+        step: u64,
+        steps: u64,
+        steps_per_epoch: u64,
+        now_millis: u64,
+    ) -> Vec<Action> {
+        let idle = Work::Idle {
+            why: Idle::Asking,
+            ask_at_millis: None,
+        };
+        match std::mem::replace(&mut self.work, idle) {
+            Work::Preparing(mut trial) => {
+                trial.shown.step = step;
+                trial.shown.steps = steps;
+                trial.shown.steps_per_epoch = steps_per_epoch;
+                trial.reported_at_millis = now_millis;
+                trial.checkpoint_due_at_millis =
+                    now_millis + u64::from(trial.lease.checkpoint_secs) * 1000;
+                self.work = Work::Training(trial);
+            }
+            other => self.work = other,
+        }
+        Vec::new()
+    }
+
+    fn prepare_failed(&mut self, now_millis: u64) -> Vec<Action> {
+        let Work::Preparing(trial) = &self.work else {
+            return Vec::new();
+        };
+        let mut actions = self.if_up(release(&trial.lease.token, ReleaseReason::Failed));
+        self.work = Work::Idle {
+            why: Idle::Failed,
+            ask_at_millis: Some(now_millis + FAILED_MILLIS),
+        };
+        actions.push(Action::Forget);
+        actions
+    }
+
+    fn trained(&mut self, slice: Slice, now_millis: u64) -> Vec<Action> {
+        let Work::Training(trial) = &mut self.work else {
+            return Vec::new();
+        };
+        match slice {
+            Slice::Steps { step, loss, images } => {
+                trial.shown.step = step;
+                trial.shown.loss = Some(loss);
+                trial.images_since += images;
+                self.tick(now_millis)
+            }
+            Slice::Epoch {
+                epoch,
+                step,
+                validation_correct,
+                validation_count,
+                mean_loss,
+                state_sha256,
+                is_last,
+            } => {
+                trial.shown.step = step;
+                trial.shown.validation_score =
+                    Some(f64::from(validation_correct) / f64::from(validation_count.max(1)));
+                let lease = trial.lease.token.clone();
+                let mut actions = self.if_up(Action::Send(WorkerMessage::Epoch(Epoch {
+                    lease,
+                    epoch,
+                    step,
+                    validation_correct,
+                    validation_count,
+                    mean_loss,
+                    state_sha256,
+                })));
+                if is_last {
+                    let finished = FinishedFigures {
+                        validation_correct,
+                        validation_count,
+                    };
+                    actions.extend(self.begin_claiming(None, finished));
+                }
+                actions
+            }
+            Slice::Diverged { step } => {
+                let outcome = Outcome::Diverged { step };
+                self.begin_claiming(Some(outcome), FinishedFigures::default())
+            }
+        }
+    }
+
+    fn begin_claiming(
+        &mut self,
+        outcome: Option<Outcome>,
+        finished: FinishedFigures,
+    ) -> Vec<Action> {
+        let idle = Work::Idle {
+            why: Idle::Asking,
+            ask_at_millis: None,
+        };
+        let Work::Training(mut trial) = std::mem::replace(&mut self.work, idle) else {
+            return Vec::new();
+        };
+        let is_known = outcome.is_some();
+        if !is_known {
+            trial.upload = UploadState::UnderWay;
+        }
+        self.work = Work::Claiming {
+            trial,
+            outcome,
+            finished,
+        };
+        if is_known {
+            self.claim()
+        } else {
+            vec![Action::Upload(Upload::Weights)]
+        }
+    }
+
+    fn uploaded(&mut self, uploaded: Uploaded, now_millis: u64) -> Vec<Action> {
+        match (&mut self.work, uploaded.upload) {
+            (Work::Training(trial), Upload::Checkpoint) => {
+                trial.upload = UploadState::None;
+                trial.upload_backoff.reset();
+                trial.checkpoint_due_at_millis =
+                    now_millis + u64::from(trial.lease.checkpoint_secs) * 1000;
+                let lease = trial.lease.token.clone();
+                self.if_up(Action::Send(WorkerMessage::Checkpoint(CheckpointRef {
+                    lease,
+                    step: uploaded.step,
+                    sha256: uploaded.sha256,
+                })))
+            }
+            (
+                Work::Claiming {
+                    trial,
+                    outcome,
+                    finished,
+                },
+                Upload::Weights,
+            ) => {
+                trial.upload = UploadState::None;
+                *outcome = Some(Outcome::Finished(Finished {
+                    weights_sha256: uploaded.sha256,
+                    validation_correct: finished.validation_correct,
+                    validation_count: finished.validation_count,
+                }));
+                self.claim()
+            }
+            // The trial went on, or away, while the upload was under way.
+            _ => Vec::new(),
+        }
+    }
+
+    fn upload_failed(&mut self, upload: Upload, refused: bool, now_millis: u64) -> Vec<Action> {
+        let is_claiming = matches!(self.work, Work::Claiming { .. });
+        if is_claiming && upload == Upload::Checkpoint {
+            // The trial ended meanwhile; its weights are on their way.
+            return Vec::new();
+        }
+        if refused {
+            let Some(token) = self.lease().cloned() else {
+                return Vec::new();
+            };
+            let mut actions = self.if_up(release(&token, ReleaseReason::Failed));
+            actions.extend(self.forget_and_ask());
+            return actions;
+        }
+        if let Work::Training(trial) | Work::Claiming { trial, .. } = &mut self.work {
+            let millis = now_millis + trial.upload_backoff.next_millis();
+            trial.upload = UploadState::RetryAt { millis };
+        }
+        Vec::new()
+    }
+
+    fn tick(&mut self, now_millis: u64) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Link::Down { retry_at_millis } = self.link
+            && retry_at_millis <= now_millis
+        {
+            self.link = Link::Opening;
+            actions.push(Action::Connect);
+        }
+        let is_up = matches!(self.link, Link::Up);
+        match &mut self.work {
+            Work::Idle {
+                ask_at_millis: Some(at),
+                ..
+            } if *at <= now_millis && is_up => {
+                actions.extend(self.ask());
+            }
+            Work::Idle { .. } => {}
+            Work::Preparing(trial) => actions.extend(trial.report(is_up, now_millis)),
+            Work::Training(trial) => {
+                actions.extend(trial.report(is_up, now_millis));
+                actions.extend(trial.upload_if_due(Upload::Checkpoint, is_up, now_millis));
+            }
+            Work::Claiming { trial, outcome, .. } => {
+                actions.extend(trial.report(is_up, now_millis));
+                if outcome.is_none() {
+                    actions.extend(trial.upload_if_due(Upload::Weights, true, now_millis));
+                }
+            }
+        }
+        actions
+    }
+
+    fn stop(&mut self) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Some(token) = self.lease() {
+            actions.extend(self.if_up(release(token, ReleaseReason::Stopped)));
+        }
+        actions.push(Action::Disconnect);
+        actions.extend(self.end(Idle::Stopped, Action::Forget));
+        actions
+    }
+
+    fn ask(&mut self) -> Vec<Action> {
+        self.work = Work::Idle {
+            why: Idle::Asking,
+            ask_at_millis: None,
+        };
+        self.if_up(Action::Send(WorkerMessage::Ready))
+    }
+
+    fn claim(&self) -> Vec<Action> {
+        match &self.work {
+            Work::Claiming {
+                trial,
+                outcome: Some(outcome),
+                ..
+            } => {
+                let claim = Claim {
+                    lease: trial.lease.token.clone(),
+                    outcome: outcome.clone(),
+                };
+                self.if_up(Action::Send(WorkerMessage::Claim(claim)))
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn forget_and_ask(&mut self) -> Vec<Action> {
+        let mut actions = vec![Action::Forget];
+        actions.extend(self.ask());
+        actions
+    }
+
+    fn end(&mut self, why: Idle, last: Action) -> Vec<Action> {
+        self.link = Link::Ended(why);
+        self.work = Work::Idle {
+            why,
+            ask_at_millis: None,
+        };
+        vec![last]
+    }
+
+    fn if_up(&self, action: Action) -> Vec<Action> {
+        if matches!(self.link, Link::Up) {
+            vec![action]
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn trial(&self) -> Option<&Trial> {
+        match &self.work {
+            Work::Idle { .. } => None,
+            Work::Preparing(trial) | Work::Training(trial) | Work::Claiming { trial, .. } => {
+                Some(trial)
+            }
+        }
+    }
+}
+
+impl Trial {
+    fn new(lease: Box<Lease>, now_millis: u64, backoff: Backoff) -> Self {
+        let shown = Training {
+            study: lease.study,
+            study_name: lease.study_name.clone(),
+            trial: lease.trial,
+            attempt: lease.attempt,
+            parameters: lease.parameters.clone(),
+            step: lease
+                .checkpoint
+                .as_ref()
+                .map_or(0, |checkpoint| checkpoint.step),
+            steps: 0,
+            steps_per_epoch: 0,
+            loss: None,
+            images_per_sec: 0.0,
+            validation_score: None,
+        };
+        Self {
+            lease,
+            shown,
+            images_since: 0,
+            reported_at_millis: now_millis,
+            checkpoint_due_at_millis: u64::MAX,
+            upload: UploadState::None,
+            upload_backoff: backoff,
+        }
+    }
+
+    fn report(&mut self, is_up: bool, now_millis: u64) -> Option<Action> {
+        let passed_millis = now_millis.saturating_sub(self.reported_at_millis);
+        if passed_millis < PROGRESS_MILLIS {
+            return None;
+        }
+        self.shown.images_per_sec = self.images_since as f32 * 1000.0 / passed_millis as f32;
+        self.images_since = 0;
+        self.reported_at_millis = now_millis;
+        is_up.then(|| {
+            Action::Send(WorkerMessage::Progress(Progress {
+                lease: self.lease.token.clone(),
+                step: self.shown.step,
+                steps: self.shown.steps,
+                loss: self.shown.loss.unwrap_or(0.0),
+                images_per_sec: self.shown.images_per_sec,
+            }))
+        })
+    }
+
+    fn upload_if_due(&mut self, upload: Upload, is_up: bool, now_millis: u64) -> Option<Action> {
+        let is_due = match self.upload {
+            UploadState::None => now_millis >= self.checkpoint_due_at_millis,
+            UploadState::UnderWay => false,
+            UploadState::RetryAt { millis } => now_millis >= millis,
+        };
+        (is_due && is_up).then(|| {
+            self.upload = UploadState::UnderWay;
+            Action::Upload(upload)
+        })
+    }
+}
+
+fn release(token: &LeaseToken, reason: ReleaseReason) -> Action {
+    Action::Send(WorkerMessage::Release(Release {
+        lease: token.clone(),
+        reason,
+    }))
+}
+
+#[cfg(test)]
+#[path = "conversation_tests.rs"]
+mod tests;

@@ -1,0 +1,339 @@
+//! Conversations as scripts: what happens, what the worker does about it.
+
+use tabsweep_protocol::{
+    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, Outcome, Seed, ServerMessage, Sha256,
+    StopReason, StudyId, TrialNumber, VolunteerId, Welcome, WorkerMessage, limits::close,
+};
+
+use crate::{
+    Action, Activity, Event, Identity, Idle, Slice, Upload, Uploaded, Volunteer, WorkerStatus,
+};
+
+fn token(digit: char) -> LeaseToken {
+    digit.to_string().repeat(32).parse().unwrap()
+}
+
+fn hash(digit: char) -> Sha256 {
+    digit.to_string().repeat(64).parse().unwrap()
+}
+
+fn lease() -> Lease {
+    let blob = BlobRef {
+        sha256: hash('d'),
+        bytes: 1,
+    };
+    Lease {
+        token: token('1'),
+        study: StudyId(1),
+        study_name: "study".into(),
+        trial: TrialNumber(3),
+        attempt: 1,
+        parameters: Default::default(),
+        seed: Seed(1),
+        data: DataRef {
+            name: "d".into(),
+            classes: 10,
+            training: blob.clone(),
+            validation: blob,
+        },
+        checkpoint: None,
+        lease_secs: 60,
+        checkpoint_secs: 5,
+    }
+}
+
+struct Script {
+    volunteer: Volunteer,
+    now_millis: u64,
+}
+
+impl Script {
+    fn new() -> Self {
+        let identity = Identity {
+            volunteer_token: "secret".into(),
+            worker: "0123456789abcdef".parse().unwrap(),
+        };
+        Self {
+            volunteer: Volunteer::new(identity),
+            now_millis: 0,
+        }
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Action> {
+        self.volunteer.handle(event, self.now_millis)
+    }
+
+    fn says(&mut self, message: ServerMessage) -> Vec<Action> {
+        self.on(Event::Received(message.encode()))
+    }
+
+    fn welcome(&mut self, resumed: bool) -> Vec<Action> {
+        self.says(ServerMessage::Welcome(Welcome {
+            protocol: 1,
+            build: tabsweep_protocol::BUILD.into(),
+            volunteer: VolunteerId(1),
+            resumed,
+            heartbeat_secs: 60,
+        }))
+    }
+
+    fn connected() -> Self {
+        let mut script = Self::new();
+        assert_eq!(script.on(Event::Tick), [Action::Connect]);
+        script.on(Event::Opened);
+        assert_eq!(script.welcome(false), [Action::Send(WorkerMessage::Ready)]);
+        script
+    }
+
+    fn training() -> Self {
+        let mut script = Self::connected();
+        let lease = Box::new(lease());
+        let actions = script.says(ServerMessage::Lease(lease.clone()));
+        assert_eq!(actions, [Action::Prepare(lease)]);
+        script.on(Event::Prepared {
+            step: 0,
+            steps: 100,
+            steps_per_epoch: 50,
+        });
+        assert!(script.volunteer.trains());
+        script
+    }
+
+    fn reconnect(&mut self) -> Vec<Action> {
+        self.on(Event::Closed {
+            code: 1006,
+            reason: String::new(),
+        });
+        self.now_millis += 60_000;
+        assert!(self.on(Event::Tick).contains(&Action::Connect));
+        self.on(Event::Opened)
+    }
+
+    fn status(&self) -> WorkerStatus {
+        self.volunteer.status()
+    }
+}
+
+fn steps(step: u64) -> Event {
+    Event::Trained(Slice::Steps {
+        step,
+        loss: 0.5,
+        images: 64,
+    })
+}
+
+fn last_epoch() -> Event {
+    Event::Trained(Slice::Epoch {
+        epoch: 2,
+        step: 100,
+        validation_correct: 9,
+        validation_count: 10,
+        mean_loss: 0.4,
+        state_sha256: hash('a'),
+        is_last: true,
+    })
+}
+
+fn weights() -> Event {
+    Event::Uploaded(Uploaded {
+        upload: Upload::Weights,
+        step: 100,
+        sha256: hash('b'),
+    })
+}
+
+fn is_claim(action: &Action) -> bool {
+    matches!(action, Action::Send(WorkerMessage::Claim(claim))
+        if claim.lease == token('1') && matches!(claim.outcome, Outcome::Finished(_)))
+}
+
+#[test]
+fn a_trial_from_lease_to_the_next() {
+    let mut script = Script::training();
+    let actions = script.on(last_epoch());
+    assert!(matches!(actions[0], Action::Send(WorkerMessage::Epoch(_))));
+    assert_eq!(actions[1], Action::Upload(Upload::Weights));
+    assert!(!script.volunteer.trains());
+    assert!(is_claim(&script.on(weights())[0]));
+    let answer = ClaimAnswer {
+        lease: token('1'),
+        taken: true,
+        reason: None,
+    };
+    let actions = script.says(ServerMessage::ClaimAnswer(answer));
+    assert_eq!(
+        actions,
+        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+    );
+    assert_eq!(script.status().counts.claimed, 1);
+}
+
+#[test]
+fn progress_is_reported_once_a_second_and_checkpoints_when_due() {
+    let mut script = Script::training();
+    assert_eq!(script.on(steps(1)), []);
+    script.now_millis = 1_000;
+    let actions = script.on(steps(2));
+    let Action::Send(WorkerMessage::Progress(progress)) = &actions[0] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!((progress.step, progress.images_per_sec), (2, 128.0));
+    script.now_millis = 5_000;
+    assert!(
+        script
+            .on(steps(3))
+            .contains(&Action::Upload(Upload::Checkpoint))
+    );
+    script.now_millis = 9_000;
+    assert!(
+        !script
+            .on(steps(4))
+            .contains(&Action::Upload(Upload::Checkpoint)),
+        "one at a time"
+    );
+    let done = Uploaded {
+        upload: Upload::Checkpoint,
+        step: 3,
+        sha256: hash('c'),
+    };
+    let actions = script.on(Event::Uploaded(done));
+    assert!(matches!(&actions[0], Action::Send(WorkerMessage::Checkpoint(c)) if c.step == 3));
+}
+
+#[test]
+fn a_lost_socket_does_not_stop_training() {
+    let mut script = Script::training();
+    let actions = script.reconnect();
+    let Action::Send(WorkerMessage::Hello(hello)) = &actions[0] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(hello.resume, Some(token('1')));
+    assert_eq!(script.welcome(true), []);
+    assert!(script.volunteer.trains());
+}
+
+#[test]
+fn a_lease_that_is_gone_is_dropped() {
+    let mut script = Script::training();
+    script.reconnect();
+    assert_eq!(
+        script.welcome(false),
+        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+    );
+    let mut script = Script::training();
+    let stop = tabsweep_protocol::Stop {
+        lease: token('1'),
+        reason: StopReason::LeaseLost,
+    };
+    let actions = script.says(ServerMessage::Stop(stop));
+    assert_eq!(
+        actions,
+        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+    );
+}
+
+#[test]
+fn a_result_that_the_server_has_not_answered_is_claimed_again() {
+    let mut script = Script::training();
+    script.on(last_epoch());
+    script.on(Event::Closed {
+        code: 1006,
+        reason: String::new(),
+    });
+    assert_eq!(script.on(weights()), [], "the socket is down");
+    script.now_millis += 60_000;
+    script.on(Event::Tick);
+    script.on(Event::Opened);
+    assert!(
+        is_claim(&script.welcome(false)[0]),
+        "though the lease is gone"
+    );
+}
+
+#[test]
+fn failed_uploads_are_tried_again_unless_refused() {
+    let mut script = Script::training();
+    script.on(last_epoch());
+    let failed = |refused| Event::UploadFailed {
+        upload: Upload::Weights,
+        refused,
+    };
+    assert_eq!(script.on(failed(false)), []);
+    script.now_millis += 20_000;
+    assert!(
+        script
+            .on(Event::Tick)
+            .contains(&Action::Upload(Upload::Weights))
+    );
+    assert!(script.on(failed(true)).contains(&Action::Forget));
+}
+
+#[test]
+fn a_checkpoint_that_fails_after_the_end_does_not_send_the_weights_twice() {
+    let mut script = Script::training();
+    script.on(last_epoch());
+    script.on(Event::UploadFailed {
+        upload: Upload::Checkpoint,
+        refused: false,
+    });
+    script.now_millis += 60_000;
+    assert!(
+        !script
+            .on(Event::Tick)
+            .contains(&Action::Upload(Upload::Weights))
+    );
+}
+
+#[test]
+fn a_trial_that_can_not_be_prepared_goes_back_and_the_worker_pauses() {
+    let mut script = Script::connected();
+    script.says(ServerMessage::Lease(Box::new(lease())));
+    let actions = script.on(Event::PrepareFailed {
+        reason: "no data".into(),
+    });
+    assert!(matches!(
+        actions[0],
+        Action::Send(WorkerMessage::Release(_))
+    ));
+    assert_eq!(script.on(Event::Tick), []);
+    script.now_millis += 10_000;
+    assert_eq!(script.on(Event::Tick), [Action::Send(WorkerMessage::Ready)]);
+}
+
+#[test]
+fn idleness_has_a_reason() {
+    let mut script = Script::connected();
+    script.says(ServerMessage::NoWork(NoWork::AllLeased));
+    assert_eq!(
+        script.status().activity,
+        Activity::Idle {
+            why: Idle::AllLeased
+        }
+    );
+    let mut script = Script::connected();
+    assert_eq!(script.on(Event::Received("?".into())), [Action::Reload]);
+    assert_eq!(
+        script.status().activity,
+        Activity::Idle {
+            why: Idle::Outdated
+        }
+    );
+    let mut script = Script::connected();
+    let closed = Event::Closed {
+        code: close::OUTDATED,
+        reason: "build".into(),
+    };
+    assert_eq!(script.on(closed), [Action::Reload]);
+}
+
+#[test]
+fn stop_gives_the_lease_back() {
+    let mut script = Script::training();
+    let actions = script.on(Event::Stop);
+    assert!(matches!(
+        actions[0],
+        Action::Send(WorkerMessage::Release(_))
+    ));
+    assert_eq!(actions[1..], [Action::Disconnect, Action::Forget]);
+    assert_eq!(script.on(Event::Tick), []);
+}
