@@ -1,0 +1,416 @@
+//! `cargo xtask test`: what is checked, in which order, and what each check builds on.
+//! Does not know how the things are built that are tested.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::{Args, ValueEnum};
+use console::style;
+
+use crate::build;
+use crate::cargo;
+use crate::chromium;
+use crate::node;
+use crate::pages;
+use crate::process;
+use crate::stage::{Outcome, StageError, Stages, Success};
+use crate::tracked;
+use crate::wasm;
+use crate::workspace::Workspace;
+
+/// Tells all tests where the files of MNIST lie.
+const MNIST_VARIABLE: &str = "TABSWEEP_MNIST_DIR";
+
+/// What to test, and with what.
+#[derive(Debug, Args)]
+pub struct TestOptions {
+    /// Runs one kind of tests only, with what it needs
+    #[arg(long)]
+    only: Option<Kind>,
+    /// Leaves out the slow ones: tests in a browser, documentation, lints that need more tools
+    #[arg(long)]
+    quick: bool,
+    /// Folder with the four files of MNIST; without it, tests on real MNIST are skipped
+    #[arg(long, value_name = "DIR", env = MNIST_VARIABLE)]
+    mnist: Option<PathBuf>,
+}
+
+/// A kind of tests that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Lints and tests of the crates
+    Rust,
+    /// Types and units of the pages
+    Web,
+    /// The real server with a real browser
+    System,
+}
+
+/// What a stage is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    /// Run only where a later stage builds on it.
+    Setup,
+    /// Run always.
+    Test(Kind),
+    /// Left out by `--quick`.
+    SlowTest(Kind),
+}
+
+struct TestStage {
+    name: &'static str,
+    purpose: Purpose,
+    /// Names of the stages that must have passed.
+    needs: &'static [&'static str],
+    work: fn(&Bench) -> Result<Success, StageError>,
+}
+
+/// In the order they run: what fails fast and often goes first.
+const STAGES: [TestStage; 16] = [
+    TestStage {
+        name: "sizes of tracked files",
+        purpose: Purpose::Test(Kind::Rust),
+        needs: &[],
+        work: |bench| Ok(tracked::check_sizes(bench.workspace)?),
+    },
+    TestStage {
+        name: "rustfmt",
+        purpose: Purpose::Test(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.cargo(&["fmt", "--all", "--check"]),
+    },
+    TestStage {
+        name: "clippy",
+        purpose: Purpose::Test(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.clippy(),
+    },
+    TestStage {
+        name: "clippy for wasm",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &[],
+        work: |bench| Ok(wasm::lint(bench.workspace)?),
+    },
+    TestStage {
+        name: "rustdoc",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.rustdoc(),
+    },
+    TestStage {
+        name: "cargo-deny",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.cargo_tool("deny", &["check", "bans", "licenses", "sources"]),
+    },
+    TestStage {
+        name: "cargo-machete",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.cargo_tool("machete", &[]),
+    },
+    TestStage {
+        name: "Rust tests",
+        purpose: Purpose::Test(Kind::Rust),
+        needs: &[],
+        work: |bench| bench.cargo(&["test", "--release"]),
+    },
+    TestStage {
+        name: "server",
+        purpose: Purpose::Setup,
+        needs: &[],
+        work: |bench| build::build_server(bench.workspace),
+    },
+    TestStage {
+        name: "wasm module",
+        purpose: Purpose::Setup,
+        needs: &[],
+        work: |bench| Ok(wasm::build(bench.workspace)?),
+    },
+    TestStage {
+        name: "npm packages",
+        purpose: Purpose::Setup,
+        needs: &[],
+        work: |bench| Ok(node::install_packages(bench.workspace)?),
+    },
+    TestStage {
+        name: "types of the pages",
+        purpose: Purpose::Test(Kind::Web),
+        needs: &["wasm module", "npm packages"],
+        work: |bench| bench.npm("web", "check", Vec::new()),
+    },
+    TestStage {
+        name: "tests of the pages",
+        purpose: Purpose::Test(Kind::Web),
+        needs: &["wasm module", "npm packages"],
+        work: |bench| bench.npm("web", "test", Vec::new()),
+    },
+    TestStage {
+        name: "pages",
+        purpose: Purpose::Setup,
+        needs: &["wasm module", "npm packages"],
+        work: |bench| Ok(pages::build(bench.workspace)?),
+    },
+    TestStage {
+        name: "Chromium",
+        purpose: Purpose::Setup,
+        needs: &[],
+        work: |bench| bench.chromium(),
+    },
+    TestStage {
+        name: "tests of the whole system",
+        purpose: Purpose::SlowTest(Kind::System),
+        needs: &["server", "npm packages", "pages", "Chromium"],
+        work: |bench| bench.system_tests(),
+    },
+];
+
+/// Runs the tests asked for, all of them whatever fails, and prints a table of how they ended.
+#[must_use]
+pub fn test(workspace: &Workspace, options: &TestOptions) -> ExitCode {
+    let mnist = match absolute(options.mnist.as_ref()) {
+        Ok(mnist) => mnist,
+        Err(error) => {
+            eprintln!("the folder of MNIST can't be used: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let bench = Bench { workspace, mnist };
+    bench.announce_mnist();
+    let stages = run_all(&bench, &planned(options.only, options.quick));
+    bench.announce_mnist();
+    println!("\n{stages}");
+    if stages.all_well() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn absolute(folder: Option<&PathBuf>) -> std::io::Result<Option<PathBuf>> {
+    folder.map(fs::canonicalize).transpose()
+}
+
+/// The stages asked for and those they build on, in order.
+fn planned(only: Option<Kind>, quick: bool) -> Vec<&'static TestStage> {
+    let mut needed: Vec<&str> = Vec::new();
+    let mut plan = Vec::new();
+    for stage in STAGES.iter().rev() {
+        if stage.is_wanted(only, quick) || needed.contains(&stage.name) {
+            needed.extend(stage.needs);
+            plan.push(stage);
+        }
+    }
+    plan.reverse();
+    plan
+}
+
+fn run_all(bench: &Bench, plan: &[&TestStage]) -> Stages {
+    let mut stages = Stages::new(plan.len());
+    let mut passed = Vec::new();
+    for stage in plan {
+        let missing = stage.needs.iter().find(|name| !passed.contains(*name));
+        let outcome = match missing {
+            Some(missing) => stages.leave_out(stage.name, missing),
+            None => stages.run(stage.name, || (stage.work)(bench)),
+        };
+        if outcome == Outcome::Passed {
+            passed.push(stage.name);
+        }
+    }
+    stages
+}
+
+impl TestStage {
+    fn is_wanted(&self, only: Option<Kind>, quick: bool) -> bool {
+        match self.purpose {
+            Purpose::Setup => false,
+            Purpose::Test(kind) => only.is_none_or(|only| only == kind),
+            Purpose::SlowTest(kind) => !quick && only.is_none_or(|only| only == kind),
+        }
+    }
+}
+
+/// What all stages work with.
+struct Bench<'a> {
+    workspace: &'a Workspace,
+    /// Absolute path of the folder with MNIST's files.
+    mnist: Option<PathBuf>,
+}
+
+impl Bench<'_> {
+    fn announce_mnist(&self) {
+        match &self.mnist {
+            Some(folder) => eprintln!("real MNIST: {}", folder.display()),
+            None => {
+                let line = "TESTS ON REAL MNIST ARE SKIPPED: name its folder with --mnist DIR";
+                eprintln!("{}", style(line).yellow().bold());
+            }
+        }
+    }
+
+    fn mnist_variable(&self) -> Option<(&'static str, OsString)> {
+        let folder = self.mnist.clone()?;
+        Some((MNIST_VARIABLE, folder.into()))
+    }
+
+    fn cargo_command(&self, arguments: &[&str]) -> Command {
+        let mut command = cargo::active(self.workspace);
+        command.args(arguments).envs(self.mnist_variable());
+        command
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<Success, StageError> {
+        process::run(&mut self.cargo_command(arguments))?;
+        Ok(Success::Done)
+    }
+
+    /// Runs a Cargo subcommand that not everybody has.
+    fn cargo_tool(&self, tool: &str, arguments: &[&str]) -> Result<Success, StageError> {
+        if which::which(format!("cargo-{tool}")).is_err() {
+            let reason = format!("cargo-{tool} is not installed (cargo install cargo-{tool})");
+            return Ok(Success::Skipped { reason });
+        }
+        let mut words = vec![tool];
+        words.extend(arguments);
+        self.cargo(&words)
+    }
+
+    fn clippy(&self) -> Result<Success, StageError> {
+        let scope = ["clippy", "--workspace", "--exclude", wasm::PACKAGE];
+        let mut command = self.cargo_command(&scope);
+        command.args(["--all-targets", "--release", "--", "-D", "warnings"]);
+        process::run(&mut command)?;
+        Ok(Success::Done)
+    }
+
+    fn rustdoc(&self) -> Result<Success, StageError> {
+        let mut command = self.cargo_command(&["doc", "--no-deps", "--release"]);
+        process::run(command.env("RUSTDOCFLAGS", "-D warnings"))?;
+        Ok(Success::Done)
+    }
+
+    fn npm(
+        &self,
+        package: &str,
+        script: &str,
+        mut variables: Vec<(&str, OsString)>,
+    ) -> Result<Success, StageError> {
+        variables.extend(self.mnist_variable());
+        node::run_script(self.workspace, package, script, &variables)?;
+        Ok(Success::Done)
+    }
+
+    fn chromium(&self) -> Result<Success, StageError> {
+        let path = chromium::found_or_installed()?;
+        eprintln!("  {}", path.display());
+        Ok(Success::Done)
+    }
+
+    fn system_tests(&self) -> Result<Success, StageError> {
+        let chromium = chromium::found_or_installed()?;
+        let variables = vec![
+            (chromium::VARIABLE, chromium.into()),
+            ("TABSWEEP_SERVER", self.workspace.server().into()),
+            ("TABSWEEP_PAGES", self.workspace.pages().into()),
+        ];
+        self.npm("tests", "test", variables)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(only: Option<Kind>, quick: bool) -> Vec<&'static str> {
+        let plan = planned(only, quick);
+        plan.iter().map(|stage| stage.name).collect()
+    }
+
+    #[test]
+    fn everything_runs_unless_told_otherwise() {
+        let all: Vec<_> = STAGES.iter().map(|stage| stage.name).collect();
+        assert_eq!(names(None, false), all);
+    }
+
+    #[test]
+    fn one_kind_brings_what_it_needs_and_no_more() {
+        assert_eq!(
+            names(Some(Kind::Web), false),
+            [
+                "wasm module",
+                "npm packages",
+                "types of the pages",
+                "tests of the pages"
+            ]
+        );
+        assert_eq!(
+            names(Some(Kind::System), false),
+            [
+                "server",
+                "wasm module",
+                "npm packages",
+                "pages",
+                "Chromium",
+                "tests of the whole system"
+            ]
+        );
+        assert!(!names(Some(Kind::Rust), false).contains(&"wasm module"));
+    }
+
+    #[test]
+    fn quick_needs_no_browser() {
+        let quick = names(None, true);
+        assert!(quick.contains(&"Rust tests") && quick.contains(&"tests of the pages"));
+        assert!(!quick.contains(&"Chromium") && !quick.contains(&"rustdoc"));
+    }
+
+    #[test]
+    fn every_need_is_a_stage_that_runs_before() {
+        for (index, stage) in STAGES.iter().enumerate() {
+            for need in stage.needs {
+                let before = STAGES[..index].iter().any(|earlier| earlier.name == *need);
+                assert!(before, "{} needs {need}", stage.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_builds_on_a_failure_is_not_run_and_the_rest_is() {
+        const BROKEN: TestStage = TestStage {
+            name: "broken",
+            purpose: Purpose::Setup,
+            needs: &[],
+            work: |_| {
+                Ok(Success::Skipped {
+                    reason: String::new(),
+                })
+            },
+        };
+        const DEPENDENT: TestStage = TestStage {
+            name: "dependent",
+            purpose: Purpose::Setup,
+            needs: &["broken"],
+            work: |_| panic!("must not run"),
+        };
+        const SOUND: TestStage = TestStage {
+            name: "sound",
+            purpose: Purpose::Setup,
+            needs: &[],
+            work: |_| Ok(Success::Done),
+        };
+        let workspace = Workspace::found().unwrap();
+        let bench = Bench {
+            workspace: &workspace,
+            mnist: None,
+        };
+        let stages = run_all(&bench, &[&BROKEN, &DEPENDENT, &SOUND]);
+        let table = stages.to_string();
+        let endings: Vec<_> = table.lines().skip(1).collect();
+        assert!(endings[1].contains("not run"), "{table}");
+        assert!(endings[2].contains("passed"), "{table}");
+        assert!(!stages.all_well());
+    }
+}
