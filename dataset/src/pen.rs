@@ -172,3 +172,81 @@ fn distance_to_line(point: Point, from: Point, to: Point) -> f32 {
     let along = ((point.x - from.x) * x + (point.y - from.y) * y) / square;
     point.distance(from.mix(to, along.clamp(0.0, 1.0)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn knot(x: f32, y: f32, corner: bool) -> Knot {
+        Knot { x, y, corner }
+    }
+
+    fn at(x: f32, y: f32) -> Point {
+        Point { x, y }
+    }
+
+    #[test]
+    fn a_path_runs_through_its_knots() {
+        let knots = [
+            knot(0.0, 0.0, false),
+            knot(9.0, 3.0, false),
+            knot(4.0, 8.0, true),
+            knot(1.0, 1.0, false),
+        ];
+        let points = path(&knots);
+        assert_eq!(points.len(), 3 * STEPS + 1);
+        for (index, knot) in knots.iter().enumerate() {
+            assert!(points[index * STEPS].distance(Point::from(knot)) < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_path_is_round_at_a_knot_and_straight_at_corners() {
+        let bend = |corner| {
+            path(&[
+                knot(0.0, 0.0, corner),
+                knot(10.0, 0.0, corner),
+                knot(10.0, 10.0, corner),
+            ])
+        };
+        let highest = |points: &[Point]| points.iter().map(|p| p.y).fold(0.0, f32::min);
+        assert!(highest(&bend(false)) < -0.1, "swings out before the turn");
+        assert_eq!(highest(&bend(true)), 0.0);
+        assert!((length(&bend(true)) - 20.0).abs() < 1e-4);
+    }
+
+    #[test]
+    fn shortening_takes_length_from_both_ends() {
+        let line = [at(0.0, 0.0), at(4.0, 0.0), at(10.0, 0.0)];
+        let short = shorten(&line, 5.0, 2.0);
+        assert_eq!(short, [at(5.0, 0.0), at(8.0, 0.0)]);
+        assert_eq!(shorten(&line, 0.0, 0.0), line);
+    }
+
+    #[test]
+    fn ink_is_full_on_the_line_and_fades_to_nothing() {
+        let pen = Pen {
+            radius: 1.0,
+            softness: 1.0,
+        };
+        let mut page = Page::<9>::blank();
+        page.line(pen, at(4.5, -2.0), at(4.5, 20.0));
+        let row = [0.0, 0.0, 0.0, 0.5, 1.0, 0.5, 0.0, 0.0, 0.0];
+        assert!(page.ink.iter().all(|ink| *ink == row));
+    }
+
+    #[test]
+    fn lines_off_the_page_leave_no_ink() {
+        let pen = Pen {
+            radius: 1.5,
+            softness: 1.5,
+        };
+        let mut page = Page::<9>::blank();
+        page.line(pen, at(-9.0, -9.0), at(-5.0, 40.0));
+        page.line(pen, at(30.0, 3.0), at(1e9, 3.0));
+        page.line(pen, at(-4.0, -4.0), at(-4.0, -4.0));
+        assert!(page.ink().all(|ink| ink == 0.0));
+        page.line(pen, at(4.5, 4.5), at(4.5, 4.5));
+        assert_eq!(page.ink[4][4], 1.0);
+    }
+}
