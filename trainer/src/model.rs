@@ -1,0 +1,114 @@
+//! Decides what finished weights say about images. Weights may come from a stranger: nothing in them
+//! is trusted. It does not know how they were trained.
+
+use thiserror::Error;
+
+use crate::evaluation::{CHUNK, count_correct};
+use crate::hyperparameters::Hyperparameters;
+use crate::images::normalised;
+use crate::kernels::cross_entropy::softmax;
+use crate::lenet::{Architecture, ArchitectureError, LeNet};
+use crate::tensor_file::{TensorFile, TensorFileError};
+
+/// Why weights can't be used.
+#[derive(Debug, Error)]
+pub enum ModelError {
+    /// The setting has no model for such images.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The bytes are not the weights of such a model.
+    #[error("weights: {0}")]
+    File(#[from] TensorFileError),
+    /// Pixels do not make up the images announced.
+    #[error("{found} bytes are not {count} images of {pixels} pixels")]
+    Images {
+        /// Bytes given.
+        found: usize,
+        /// Images announced.
+        count: usize,
+        /// Pixels of an image.
+        pixels: usize,
+    },
+    /// Candle failed where it should not.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// A finished model.
+#[derive(Clone, Debug)]
+pub struct Model {
+    lenet: LeNet,
+}
+
+impl Model {
+    /// The model of a setting with `weights` (safetensors bytes) for images of `height`×`width` in
+    /// `classes` classes.
+    ///
+    /// # Errors
+    /// If there is no such model, or `weights` are not exactly its tensors: single precision, of the
+    /// right shapes, all finite.
+    pub fn load(
+        hyperparameters: &Hyperparameters,
+        classes: usize,
+        height: usize,
+        width: usize,
+        weights: &[u8],
+    ) -> Result<Self, ModelError> {
+        let architecture = Architecture::new(hyperparameters, classes, height, width)?;
+        let file = TensorFile::parse(weights)?;
+        let specs = architecture.tensors();
+        file.refuse_unexpected(|name| specs.iter().any(|spec| spec.name == name))?;
+        let values = |spec: &_| Self::values(&file, spec);
+        Ok(Self {
+            lenet: LeNet::new(architecture, values)?,
+        })
+    }
+
+    fn values(file: &TensorFile, spec: &crate::lenet::TensorSpec) -> Result<Vec<f32>, ModelError> {
+        Ok(file.floats(&spec.name, &spec.shape)?)
+    }
+
+    /// The probability of each class for each of `count` images `[count, height, width]`, as
+    /// `[count, classes]`.
+    ///
+    /// # Errors
+    /// If `images` has another number of bytes.
+    pub fn probabilities(&self, images: &[u8], count: usize) -> Result<Vec<f32>, ModelError> {
+        let pixels = self.checked_pixels(images, count)?;
+        let classes = self.lenet.architecture().classes();
+        let mut probabilities = Vec::with_capacity(count * classes);
+        for chunk in images.chunks(CHUNK * pixels) {
+            let logits = self.lenet.forward_inference(normalised(chunk))?;
+            let logits = logits.flatten_all()?.to_vec1::<f32>()?;
+            probabilities.extend(softmax(&logits, classes));
+        }
+        Ok(probabilities)
+    }
+
+    /// How many of the images `[labels.len(), height, width]` it puts in their class.
+    ///
+    /// # Errors
+    /// If `images` has another number of bytes.
+    pub fn count_correct(&self, images: &[u8], labels: &[u8]) -> Result<usize, ModelError> {
+        let pixels = self.checked_pixels(images, labels.len())?;
+        let chunks = images.chunks(CHUNK * pixels).zip(labels.chunks(CHUNK));
+        let mut correct = 0;
+        for (images, labels) in chunks {
+            correct += count_correct(&self.lenet, images, labels)?;
+        }
+        Ok(correct)
+    }
+
+    fn checked_pixels(&self, images: &[u8], count: usize) -> Result<usize, ModelError> {
+        let (found, pixels) = (images.len(), self.lenet.architecture().pixels());
+        if Some(found) == pixels.checked_mul(count) {
+            Ok(pixels)
+        } else {
+            Err(ModelError::Images {
+                found,
+                count,
+                pixels,
+            })
+        }
+    }
+}

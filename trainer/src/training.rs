@@ -1,0 +1,391 @@
+//! Decides the life of a trial's training: steps, a score after each epoch, an end. It does not know
+//! the time: the caller asks for units of work, and stops asking when its slice is used up.
+
+use candle_core::Var;
+use thiserror::Error;
+
+use crate::checkpoint::{self, Checkpoint, CheckpointError, Fingerprint, State};
+use crate::evaluation;
+use crate::hyperparameters::Hyperparameters;
+use crate::images::{Batch, EpochOrder, TrainingData};
+use crate::lenet::{Architecture, ArchitectureError, LeNet, Randomness, initial_values};
+use crate::loss::cross_entropy;
+use crate::optimizer::Optimizer;
+use crate::philox::Philox;
+use crate::schedule::Schedule;
+use crate::tensor_file::serialize;
+
+/// Why a training can't begin or go on.
+#[derive(Debug, Error)]
+pub enum TrainingError {
+    /// The setting has no model for the data.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The loss or a weight is no longer finite. This is a result of the trial: its setting does not
+    /// train. Asking again gives the same answer.
+    #[error("diverged at step {step} with a loss of {loss}")]
+    Diverged {
+        /// The step that could not be done, from 1.
+        step: u64,
+        /// The mean loss of its batch.
+        loss: f32,
+    },
+    /// Candle failed where it should not.
+    #[error("tensor operation failed: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+/// What one unit of work led to, in order of life.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Progress {
+    /// One optimiser step was done.
+    Step {
+        /// Steps done so far, from 1.
+        step: u64,
+        /// The epoch it belongs to, from 1.
+        epoch: usize,
+        /// The mean loss of its batch, before the step.
+        loss: f32,
+    },
+    /// Some validation images were scored.
+    Evaluating {
+        /// The epoch scored, from 1.
+        epoch: usize,
+        /// Validation images scored so far.
+        done: usize,
+        /// Validation images there are.
+        of: usize,
+    },
+    /// An epoch was trained and scored; the last one too.
+    Epoch(EpochFigures),
+    /// Nothing is left to do: the last epoch's figures again, as often as one asks.
+    Finished(EpochFigures),
+}
+
+/// What came of an epoch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct EpochFigures {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Steps done so far.
+    pub step: u64,
+    /// Validation images put in their class.
+    pub validation_correct: usize,
+    /// Validation images there are.
+    pub validation_count: usize,
+    /// Mean over the epoch's images of the loss they were trained with.
+    pub mean_loss: f64,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Stepping,
+    Evaluating { done: usize, correct: usize },
+    Finished(EpochFigures),
+    Diverged { loss: f32 },
+}
+
+/// A trial's training between two units of work.
+#[derive(Debug)]
+pub struct Training {
+    hyperparameters: Hyperparameters,
+    data: TrainingData,
+    philox: Philox,
+    fingerprint: Fingerprint,
+    model: LeNet,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    order: EpochOrder,
+    step: u64,
+    loss_sum: f64,
+    phase: Phase,
+}
+
+impl Training {
+    /// A training at its start.
+    ///
+    /// # Errors
+    /// [`TrainingError::Architecture`] if the setting has no model for images of this size.
+    pub fn new(
+        hyperparameters: Hyperparameters,
+        seed: u64,
+        data: TrainingData,
+    ) -> Result<Self, TrainingError> {
+        let architecture = architecture(&hyperparameters, &data)?;
+        let philox = Philox::new(seed);
+        let model = LeNet::new(architecture, |spec| {
+            Ok::<_, TrainingError>(initial_values(spec, &philox))
+        })?;
+        let lengths = model.trained().into_iter().map(|(_, var)| var.elem_count());
+        let state = State {
+            step: 0,
+            loss_sum: 0.0,
+            moments: Optimizer::fresh(&hyperparameters, lengths)
+                .moments()
+                .to_vec(),
+        };
+        Ok(Self::at(state, hyperparameters, seed, data, model))
+    }
+
+    /// A training as it was when [`Training::checkpoint`] wrote `checkpoint`.
+    ///
+    /// At the end of an epoch the epoch is scored, whether or not it had been before.
+    ///
+    /// # Errors
+    /// If the bytes are not a checkpoint of exactly this setting, seed and data.
+    pub fn resume(
+        hyperparameters: Hyperparameters,
+        seed: u64,
+        data: TrainingData,
+        checkpoint: &[u8],
+    ) -> Result<Self, CheckpointError> {
+        let architecture = architecture(&hyperparameters, &data)?;
+        let fingerprint = Fingerprint::new(&hyperparameters, seed, &data);
+        let checkpoint = Checkpoint::parse(checkpoint, fingerprint)?;
+        let total_steps = total_steps(&hyperparameters, &data);
+        let state = checkpoint.state(&architecture.tensors(), &hyperparameters, total_steps)?;
+        let model = LeNet::new(architecture, |spec| checkpoint.values(spec))?;
+        Ok(Self::at(state, hyperparameters, seed, data, model))
+    }
+
+    fn at(
+        state: State,
+        hyperparameters: Hyperparameters,
+        seed: u64,
+        data: TrainingData,
+        model: LeNet,
+    ) -> Self {
+        let philox = Philox::new(seed);
+        let total_steps = total_steps(&hyperparameters, &data);
+        let per_epoch = total_steps / hyperparameters.epochs as u64;
+        let ends_epoch = state.step > 0 && state.step % per_epoch == 0;
+        let epoch = (state.step.min(total_steps - 1) / per_epoch) as usize;
+        Self {
+            fingerprint: Fingerprint::new(&hyperparameters, seed, &data),
+            optimizer: Optimizer::new(&hyperparameters, state.moments),
+            schedule: Schedule::new(
+                hyperparameters.schedule,
+                hyperparameters.learning_rate,
+                total_steps,
+            ),
+            order: EpochOrder::new(&philox, epoch, data.training().len()),
+            step: state.step,
+            loss_sum: state.loss_sum,
+            phase: if ends_epoch {
+                Phase::Evaluating {
+                    done: 0,
+                    correct: 0,
+                }
+            } else {
+                Phase::Stepping
+            },
+            hyperparameters,
+            data,
+            philox,
+            model,
+        }
+    }
+
+    /// Does one unit of work: an optimiser step, or the scoring of up to 200 validation images.
+    ///
+    /// # Errors
+    /// [`TrainingError::Diverged`] when the loss, a weight or a moment is not finite.
+    pub fn advance(&mut self) -> Result<Progress, TrainingError> {
+        match self.phase {
+            Phase::Stepping => self.take_step(),
+            Phase::Evaluating { done, correct } => self.evaluate(done, correct),
+            Phase::Finished(figures) => Ok(Progress::Finished(figures)),
+            Phase::Diverged { loss } => Err(self.diverged(loss)),
+        }
+    }
+
+    fn take_step(&mut self) -> Result<Progress, TrainingError> {
+        let epoch = self.epochs_done();
+        if self.order.epoch() != epoch {
+            self.order = EpochOrder::new(&self.philox, epoch, self.data.training().len());
+        }
+        if self.step % self.steps_per_epoch() == 0 {
+            self.loss_sum = 0.0;
+        }
+        let batch = self.batch();
+        let count = batch.labels.len();
+        let loss = self.optimise(batch)?;
+        if !self.is_finite()? {
+            return Err(self.diverged(loss));
+        }
+        self.step += 1;
+        self.loss_sum += f64::from(loss) * count as f64;
+        if self.step % self.steps_per_epoch() == 0 {
+            self.phase = Phase::Evaluating {
+                done: 0,
+                correct: 0,
+            };
+        }
+        Ok(Progress::Step {
+            step: self.step,
+            epoch: epoch + 1,
+            loss,
+        })
+    }
+
+    fn batch(&self) -> Batch {
+        let Hyperparameters {
+            batch_size,
+            shift_px,
+            ..
+        } = self.hyperparameters;
+        let in_epoch = (self.step % self.steps_per_epoch()) as usize;
+        let start = in_epoch * batch_size;
+        self.order.batch(
+            &self.philox,
+            self.data.training(),
+            start,
+            batch_size,
+            shift_px,
+        )
+    }
+
+    /// One step along the gradient; gives the loss before it.
+    fn optimise(&mut self, batch: Batch) -> Result<f32, TrainingError> {
+        let randomness = Randomness {
+            philox: self.philox,
+            step: self.step,
+        };
+        let logits = self.model.forward_training(batch.images, randomness)?;
+        let loss = cross_entropy(&logits, batch.labels, self.hyperparameters.label_smoothing)?;
+        let value = loss.to_scalar::<f32>()?;
+        if !value.is_finite() {
+            return Err(self.diverged(value));
+        }
+        let gradients = loss.backward()?;
+        let weights: Vec<Var> = self
+            .model
+            .trained()
+            .into_iter()
+            .map(|(_, var)| var.clone())
+            .collect();
+        let learning_rate = self.schedule.learning_rate(self.step);
+        self.optimizer
+            .update(&weights, &gradients, learning_rate, self.step + 1)?;
+        Ok(value)
+    }
+
+    /// The step that was being done has failed, for good.
+    fn diverged(&mut self, loss: f32) -> TrainingError {
+        self.phase = Phase::Diverged { loss };
+        TrainingError::Diverged {
+            step: self.step + 1,
+            loss,
+        }
+    }
+
+    /// Whether everything that a checkpoint would hold is finite.
+    fn is_finite(&self) -> candle_core::Result<bool> {
+        Ok(self.model.is_finite()? && self.optimizer.is_finite())
+    }
+
+    fn evaluate(&mut self, done: usize, correct: usize) -> Result<Progress, TrainingError> {
+        let validation = self.data.validation();
+        let of = validation.len();
+        let end = of.min(done + evaluation::CHUNK);
+        let labels = &validation.labels()[done..end];
+        let correct =
+            correct + evaluation::count_correct(&self.model, validation.images(done..end), labels)?;
+        if end == of {
+            return Ok(self.end_epoch(correct));
+        }
+        self.phase = Phase::Evaluating { done: end, correct };
+        Ok(Progress::Evaluating {
+            epoch: self.epochs_done(),
+            done: end,
+            of,
+        })
+    }
+
+    fn end_epoch(&mut self, validation_correct: usize) -> Progress {
+        let figures = EpochFigures {
+            epoch: self.epochs_done(),
+            step: self.step,
+            validation_correct,
+            validation_count: self.data.validation().len(),
+            mean_loss: self.loss_sum / self.data.training().len() as f64,
+        };
+        self.phase = if self.step == self.total_steps() {
+            Phase::Finished(figures)
+        } else {
+            Phase::Stepping
+        };
+        Progress::Epoch(figures)
+    }
+
+    /// Steps done so far.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Steps of the whole training.
+    #[must_use]
+    pub fn total_steps(&self) -> u64 {
+        total_steps(&self.hyperparameters, &self.data)
+    }
+
+    /// Steps of an epoch, the last of which may have a smaller batch.
+    #[must_use]
+    pub fn steps_per_epoch(&self) -> u64 {
+        self.total_steps() / self.hyperparameters.epochs as u64
+    }
+
+    /// Images trained with so far, counted in every epoch anew.
+    #[must_use]
+    pub fn images_seen(&self) -> u64 {
+        let images = self.data.training().len() as u64;
+        let in_epoch = self.step % self.steps_per_epoch();
+        self.epochs_done() as u64 * images + in_epoch * self.hyperparameters.batch_size as u64
+    }
+
+    /// Multiplications with a weight in one image's forward pass; a training step takes about three
+    /// times as many per image.
+    #[must_use]
+    pub fn multiply_adds_per_image(&self) -> u64 {
+        self.model.architecture().multiply_adds_per_image()
+    }
+
+    fn epochs_done(&self) -> usize {
+        (self.step / self.steps_per_epoch()) as usize
+    }
+
+    /// All that [`Training::resume`] needs, as safetensors bytes: weights, running statistics,
+    /// moments, step, running loss and a fingerprint of setting, seed and data. The same training at
+    /// the same step gives the same bytes.
+    #[must_use]
+    pub fn checkpoint(&self) -> Vec<u8> {
+        let state = State {
+            step: self.step,
+            loss_sum: self.loss_sum,
+            moments: self.optimizer.moments().to_vec(),
+        };
+        checkpoint::write(&self.model, &state, self.fingerprint, &self.hyperparameters)
+            .expect("the model's tensors are single precision on the CPU")
+    }
+
+    /// The weights as safetensors bytes, running statistics included: what [`crate::Model`] loads.
+    #[must_use]
+    pub fn weights(&self) -> Vec<u8> {
+        let entries = checkpoint::weight_entries(&self.model)
+            .expect("the model's tensors are single precision on the CPU");
+        serialize(&entries)
+    }
+}
+
+fn architecture(
+    hyperparameters: &Hyperparameters,
+    data: &TrainingData,
+) -> Result<Architecture, ArchitectureError> {
+    Architecture::new(hyperparameters, data.classes(), data.height(), data.width())
+}
+
+fn total_steps(hyperparameters: &Hyperparameters, data: &TrainingData) -> u64 {
+    let per_epoch = data.training().len().div_ceil(hyperparameters.batch_size);
+    per_epoch as u64 * hyperparameters.epochs as u64
+}
