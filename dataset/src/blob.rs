@@ -17,10 +17,10 @@ pub const LABELS: &str = "labels";
 #[derive(Debug, Error)]
 pub enum BlobError {
     /// The bytes are not a safetensors file.
-    #[error("not a safetensors file")]
+    #[error("not a safetensors file: {fault}")]
     Unreadable {
         /// What the parser found.
-        source: SafeTensorError,
+        fault: SafeTensorError,
     },
     /// A tensor is not there.
     #[error("the tensor `{tensor}` is missing")]
@@ -53,10 +53,10 @@ pub enum BlobError {
         expected: &'static str,
     },
     /// The tensors do not fit together.
-    #[error("the tensors are no labelled images")]
+    #[error("the tensors are no labelled images: {fault}")]
     Unsound {
         /// What is wrong with them.
-        source: SetError,
+        fault: SetError,
     },
 }
 
@@ -84,7 +84,7 @@ fn view(shape: Vec<usize>, bytes: &[u8]) -> TensorView<'_> {
 /// Decodes what [`encode`] made; anything else is an error that names the tensor at fault.
 pub fn decode(bytes: &[u8]) -> Result<Labelled, BlobError> {
     let tensors =
-        SafeTensors::deserialize(bytes).map_err(|source| BlobError::Unreadable { source })?;
+        SafeTensors::deserialize(bytes).map_err(|fault| BlobError::Unreadable { fault })?;
     let mut names = tensors.names();
     names.sort_unstable();
     if let Some(name) = names.iter().find(|name| ![IMAGES, LABELS].contains(name)) {
@@ -101,7 +101,7 @@ pub fn decode(bytes: &[u8]) -> Result<Labelled, BlobError> {
     };
     Images::new(height, width, images.data().to_vec())
         .and_then(|images| Labelled::new(images, Labels::new(labels.data().to_vec())))
-        .map_err(|source| BlobError::Unsound { source })
+        .map_err(|fault| BlobError::Unsound { fault })
 }
 
 fn tensor<'a>(tensors: &SafeTensors<'a>, name: &'static str) -> Result<TensorView<'a>, BlobError> {
@@ -212,7 +212,7 @@ mod tests {
         assert!(matches!(
             decode(&bytes),
             Err(BlobError::Unsound {
-                source: SetError::CountsDiffer {
+                fault: SetError::CountsDiffer {
                     images: 2,
                     labels: 1
                 }

@@ -13,10 +13,10 @@ const MAGIC: [u8; 2] = [0x1f, 0x8b];
 #[derive(Debug, Error)]
 pub enum GunzipError {
     /// The file is cut short or its checksum does not match.
-    #[error("damaged gzip file")]
+    #[error("damaged gzip file: {fault}")]
     Damaged {
         /// What the decoder found.
-        source: std::io::Error,
+        fault: std::io::Error,
     },
     /// More bytes would come out than the caller allows.
     #[error("the gzip file unpacks to more than the {largest_bytes} bytes allowed")]
@@ -38,7 +38,7 @@ pub fn maybe_gunzip(bytes: &[u8], largest_bytes: usize) -> Result<Cow<'_, [u8]>,
     MultiGzDecoder::new(bytes)
         .take((largest_bytes as u64).saturating_add(1))
         .read_to_end(&mut unpacked)
-        .map_err(|source| GunzipError::Damaged { source })?;
+        .map_err(|fault| GunzipError::Damaged { fault })?;
     if unpacked.len() > largest_bytes {
         return Err(GunzipError::TooLarge { largest_bytes });
     }

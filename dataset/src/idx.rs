@@ -76,7 +76,7 @@ impl IdxFile {
     /// The bytes of this file unpacked, whether they come as gzip or not; at most [`LARGEST_FILE_BYTES`].
     pub fn unpack(self, bytes: &[u8]) -> Result<Cow<'_, [u8]>, IdxError> {
         maybe_gunzip(bytes, LARGEST_FILE_BYTES)
-            .map_err(|source| IdxError::Packed { file: self, source })
+            .map_err(|fault| IdxError::Packed { file: self, fault })
     }
 }
 
@@ -90,12 +90,12 @@ impl fmt::Display for IdxFile {
 #[derive(Debug, Error)]
 pub enum IdxError {
     /// A packed file can't be unpacked.
-    #[error("{file}: {source}")]
+    #[error("{file}: {fault}")]
     Packed {
         /// The file at fault.
         file: IdxFile,
         /// What is wrong with it.
-        source: GunzipError,
+        fault: GunzipError,
     },
     /// A file is of another kind.
     #[error("{file}: the magic number is {found:#010x}, expected {expected:#010x}")]
@@ -128,22 +128,22 @@ pub enum IdxError {
         needed_bytes: u64,
     },
     /// The content of one file is not sound by itself.
-    #[error("{file}: {source}")]
+    #[error("{file}: {fault}")]
     Unsound {
         /// The file at fault.
         file: IdxFile,
         /// What is wrong with it.
-        source: SetError,
+        fault: SetError,
     },
     /// An image file and its label file, or the training and the test files, do not match.
-    #[error("{file} does not match {other}: {source}")]
+    #[error("{file} does not match {other}: {fault}")]
     Mismatch {
         /// The file at fault, as far as can be told.
         file: IdxFile,
         /// The file it should match.
         other: IdxFile,
         /// How they differ.
-        source: SetError,
+        fault: SetError,
     },
 }
 
@@ -179,16 +179,12 @@ impl IdxFiles<'_> {
 }
 
 /// Training labels are always within their own maximum, so an unknown class is the test labels' fault.
-fn parts_mismatch(source: SetError) -> IdxError {
-    let (file, other) = match source {
+fn parts_mismatch(fault: SetError) -> IdxError {
+    let (file, other) = match fault {
         SetError::UnknownClass { .. } => (IdxFile::TestLabels, IdxFile::TrainLabels),
         _ => (IdxFile::TestImages, IdxFile::TrainImages),
     };
-    IdxError::Mismatch {
-        file,
-        other,
-        source,
-    }
+    IdxError::Mismatch { file, other, fault }
 }
 
 fn parse_labelled(
@@ -197,16 +193,16 @@ fn parse_labelled(
 ) -> Result<Labelled, IdxError> {
     let images = parse_images(images_file, images_bytes)?;
     let labels = parse_labels(labels_file, labels_bytes)?;
-    Labelled::new(images, labels).map_err(|source| IdxError::Mismatch {
+    Labelled::new(images, labels).map_err(|fault| IdxError::Mismatch {
         file: labels_file,
         other: images_file,
-        source,
+        fault,
     })
 }
 
 /// Parses the unpacked bytes of an image file; `file` is named in errors.
 pub fn parse_images(file: IdxFile, bytes: &[u8]) -> Result<Images, IdxError> {
-    let unsound = |source| IdxError::Unsound { file, source };
+    let unsound = |fault| IdxError::Unsound { file, fault };
     let ([count, height, width], pixels) = parse_header(file, IMAGES_MAGIC, bytes)?;
     // Before the length: with a side of 0 any count of images would fit in no bytes at all.
     Images::check_sides(height as usize, width as usize).map_err(unsound)?;
@@ -459,7 +455,7 @@ mod tests {
         let error = IdxFile::TestImages.unpack(&[0x1f, 0x8b, 8]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "t10k-images-idx3-ubyte: damaged gzip file"
+            "t10k-images-idx3-ubyte: damaged gzip file: unexpected end of file"
         );
     }
 

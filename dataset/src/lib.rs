@@ -1,5 +1,7 @@
 //! What a data set is, and how it is parsed, split, drawn and encoded: bytes in, bytes out.
 //! It deliberately knows no files, network, clock or global randomness; it builds natively and for wasm32.
+//!
+//! Every error's message is complete by itself: it holds the message of its cause, and has no `source` to follow.
 
 pub mod blob;
 pub mod gzip;
