@@ -1,0 +1,55 @@
+// Every request that the pages make of the server, with the types of its OpenAPI document. The one
+// place that turns failures into errors; who calls decides what to do about them.
+
+import createClient from "openapi-fetch";
+
+import { noAnswer, requestError } from "./problem";
+import type { paths } from "./schema";
+
+const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+async function result<T>(request: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await request.catch(() => {
+    throw noAnswer();
+  });
+  if (data === undefined) throw requestError(response.status, error);
+  return data;
+}
+
+export const health = () => result(client.GET("/api/health"));
+
+export const studies = () => result(client.GET("/api/studies"));
+
+export const study = (id: number) => result(client.GET("/api/studies/{id}", { params: { path: { id } } }));
+
+export const leaderboard = (id: number, limit: number) =>
+  result(client.GET("/api/studies/{id}/leaderboard", { params: { path: { id }, query: { limit } } }));
+
+type TrialsQuery = NonNullable<paths["/api/studies/{id}/trials"]["get"]["parameters"]["query"]>;
+
+export const trials = (id: number, query: TrialsQuery) =>
+  result(client.GET("/api/studies/{id}/trials", { params: { path: { id }, query } }));
+
+export const trial = (id: number, number: number) =>
+  result(client.GET("/api/studies/{id}/trials/{number}", { params: { path: { id, number } } }));
+
+export const models = (limit: number) => result(client.GET("/api/models", { params: { query: { limit } } }));
+
+export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
+
+export const volunteer = (token: string) =>
+  result(client.GET("/api/volunteers/me", { headers: { authorization: `Bearer ${token}` } }));
+
+/** Address of the stream that says when something in a study has changed. */
+export const eventsUrl = (id: number): string => `/api/studies/${id}/events`;
+
+/** The bytes of a content-addressed file. */
+export async function blob(sha256: string): Promise<Uint8Array> {
+  const response = await fetch(`/api/blobs/${sha256}`).catch(() => {
+    throw noAnswer();
+  });
+  if (!response.ok) throw requestError(response.status, await response.json().catch(() => undefined));
+  return new Uint8Array(await response.arrayBuffer());
+}

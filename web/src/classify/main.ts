@@ -1,0 +1,6 @@
+import "../style/page.css";
+
+import { showPage } from "../page/show";
+import ClassifyPage from "./ClassifyPage.svelte";
+
+showPage(ClassifyPage);

@@ -1,0 +1,39 @@
+// The drawing pad's surface: dark ink on white paper, whatever the page's colours, because the model is
+// shown exactly what is on it.
+
+import { line, type Stroke } from "./stroke";
+import { contained, type Picture } from "./picture";
+
+/** Width and height, in pixels and in pad units. */
+export const SIDE = 280;
+
+/** About as wide for a digit that fills the pad as the strokes of the training images are. */
+const INK_WIDTH = 20;
+
+export function clear(paper: CanvasRenderingContext2D): void {
+  paper.fillStyle = "#fff";
+  paper.fillRect(0, 0, SIDE, SIDE);
+}
+
+export function drawStroke(paper: CanvasRenderingContext2D, stroke: Stroke): void {
+  const way = line(stroke);
+  if (!way) return;
+  paper.strokeStyle = "#111";
+  paper.lineWidth = INK_WIDTH;
+  paper.lineCap = "round";
+  paper.lineJoin = "round";
+  paper.beginPath();
+  paper.moveTo(way.start.x, way.start.y);
+  for (const { control, end } of way.curves) paper.quadraticCurveTo(control.x, control.y, end.x, end.y);
+  paper.stroke();
+}
+
+export function drawPicture(paper: CanvasRenderingContext2D, picture: Picture): void {
+  const { x, y, width, height } = contained(picture, SIDE);
+  paper.drawImage(picture.canvas, x, y, width, height);
+}
+
+/** What is on the paper. */
+export function pixels(paper: CanvasRenderingContext2D): ImageData {
+  return paper.getImageData(0, 0, SIDE, SIDE);
+}

@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+
+import { label, names, text } from "./parameter";
+
+it("shows names as words", () => {
+  expect(label("conv1_channels")).toBe("conv1 channels");
+});
+
+it.each([
+  [128, "128"],
+  [0, "0"],
+  [-3, "-3"],
+  [0.1, "0.1"],
+  [0.012345, "0.0123"],
+  [0.00012345, "1.23e-4"],
+  [0.0001, "1e-4"],
+  [1234.5, "1.23e3"],
+  [true, "yes"],
+  [false, "no"],
+  ["one_cycle", "one cycle"],
+  [undefined, "–"],
+])("shows %s as %s", (value, shown) => {
+  expect(text(value)).toBe(shown);
+});
+
+it("collects the names of all settings, sorted, each once", () => {
+  expect(names([{ epochs: 2, batch_size: 64 }, { dropout: 0.1, epochs: 3 }])).toEqual(["batch_size", "dropout", "epochs"]);
+});

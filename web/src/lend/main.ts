@@ -1,0 +1,6 @@
+import "../style/page.css";
+
+import { showPage } from "../page/show";
+import LendPage from "./LendPage.svelte";
+
+showPage(LendPage);

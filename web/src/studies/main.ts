@@ -1,0 +1,6 @@
+import "../style/page.css";
+
+import { showPage } from "../page/show";
+import StudiesPage from "./StudiesPage.svelte";
+
+showPage(StudiesPage);

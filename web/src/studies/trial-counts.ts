@@ -1,0 +1,28 @@
+// The states of trials: their order, their names on screen, and what they add up to.
+
+import type { TrialCounts, TrialState } from "../api/types";
+
+/** States that a trial can be in once it exists, in order of life. */
+export const STATES: readonly { state: TrialState; label: string }[] = [
+  { state: "waiting", label: "Waiting" },
+  { state: "running", label: "Running" },
+  { state: "checking", label: "Checking" },
+  { state: "verified", label: "Verified" },
+  { state: "diverged", label: "Diverged" },
+  { state: "failed", label: "Failed" },
+];
+
+/** Trials that need no more work. */
+export function ended(counts: TrialCounts): number {
+  return counts.verified + counts.diverged + counts.failed;
+}
+
+/** Name of a state on screen. */
+export function label(state: TrialState): string {
+  return STATES.find((known) => known.state === state)?.label ?? state;
+}
+
+/** The state that a text names, if any. */
+export function stateNamed(text: string | null): TrialState | undefined {
+  return STATES.find(({ state }) => state === text)?.state;
+}
