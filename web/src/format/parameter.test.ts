@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { label, names, text } from "./parameter";
+import { label, text } from "./parameter";
 
 it("shows names as words", () => {
   expect(label("conv1_channels")).toBe("conv1 channels");
@@ -21,8 +21,4 @@ it.each([
   [undefined, "–"],
 ])("shows %s as %s", (value, shown) => {
   expect(text(value)).toBe(shown);
-});
-
-it("collects the names of all settings, sorted, each once", () => {
-  expect(names([{ epochs: 2, batch_size: 64 }, { dropout: 0.1, epochs: 3 }])).toEqual(["batch_size", "dropout", "epochs"]);
 });

@@ -1,6 +1,6 @@
-// Hyper-parameters as people read them: their names, their values, and in which order they stand.
+// Hyper-parameters as people read them: their names and their values.
 
-import type { Parameters, Value } from "../api/types";
+import type { Value } from "../api/types";
 
 /** A name without underscores. */
 export function label(name: string): string {
@@ -13,11 +13,6 @@ export function text(value: Value | undefined): string {
   if (typeof value === "boolean") return value ? "yes" : "no";
   if (typeof value === "number") return number(value);
   return value.replaceAll("_", " ");
-}
-
-/** Every name that occurs in any of the settings, sorted. */
-export function names(settings: readonly Parameters[]): string[] {
-  return [...new Set(settings.flatMap((setting) => Object.keys(setting)))].sort();
 }
 
 function number(value: number): string {
