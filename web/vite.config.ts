@@ -16,6 +16,7 @@ export default defineConfig({
     reportCompressedSize: false,
     rolldownOptions: {
       input: [page("index.html"), page("studies.html"), page("classify.html")],
+      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } },
     },
   },
   worker: { format: "es" },

@@ -18,6 +18,6 @@ export function text(value: Value | undefined): string {
 function number(value: number): string {
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  if (size >= 0.001 && size < 1000) return String(Number(value.toPrecision(3)));
+  if (size >= 0.0001 && size < 1000) return String(Number(value.toPrecision(3)));
   return value.toExponential(2).replace(/\.?0+e/, "e").replace("e+", "e");
 }
