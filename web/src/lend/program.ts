@@ -20,7 +20,8 @@ export async function compiledProgram(): Promise<WebAssembly.Module> {
   });
   if (!response.ok) throw new Error(`The training program can't be fetched (status ${response.status}).`);
   try {
-    return await WebAssembly.compile(await response.arrayBuffer());
+    // Browsers keep optimised code for the next visit only where they compile what they stream.
+    return await WebAssembly.compileStreaming(response);
   } catch {
     throw new Error("This browser is too old for the training program: it needs WebAssembly with 128-bit SIMD.");
   }
