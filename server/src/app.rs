@@ -1,0 +1,116 @@
+//! What all parts of a running server share, and the limits it was started with.
+
+use std::sync::Arc;
+
+use tabsweep_protocol::StudyId;
+use tabsweep_study::LeasePolicy;
+use tokio::sync::{Notify, RwLock, broadcast, watch};
+
+use crate::{blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store};
+
+/// How the server treats workers.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Leases and attempts.
+    pub policy: LeasePolicy,
+    /// How long holders of leases may take to come back after a restart of the server.
+    pub restart_grace_secs: u32,
+    /// How often workers upload checkpoints.
+    pub checkpoint_secs: u32,
+    /// Most sockets from one address.
+    pub sockets_per_address: usize,
+    /// Age after which an upload that no trial needs is deleted.
+    pub upload_keep_secs: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy: LeasePolicy::default(),
+            restart_grace_secs: 45,
+            checkpoint_secs: 20,
+            sockets_per_address: 256,
+            upload_keep_secs: 600,
+        }
+    }
+}
+
+/// The shared parts.
+#[derive(Debug)]
+pub struct App {
+    /// What is remembered.
+    pub store: Store,
+    /// Data sets; their training and validation parts are public.
+    pub data: Blobs,
+    /// Checkpoints and weights.
+    pub uploads: Blobs,
+    /// Held for reading while bytes arrive and for writing while unneeded ones are deleted.
+    pub uploads_lock: RwLock<()>,
+    /// Where data sets come from.
+    pub sources: Sources,
+    /// What time it is.
+    pub clock: Clock,
+    /// How workers are treated.
+    pub settings: Settings,
+    /// Who is connected.
+    pub roster: Roster,
+    /// SHA-256 of the operator's token.
+    pub admin_token_sha256: String,
+    /// Counts up whenever there may be work for somebody who waits.
+    pub work: watch::Sender<u64>,
+    /// Studies in which something has changed.
+    pub changes: broadcast::Sender<StudyId>,
+    /// A claim waits for its verdict.
+    pub claims: Notify,
+    /// Turns true when the server ends.
+    pub shutdown: watch::Sender<bool>,
+}
+
+/// A handle on the shared parts.
+pub type SharedApp = Arc<App>;
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(
+        store: Store,
+        data: Blobs,
+        uploads: Blobs,
+        sources: Sources,
+        clock: Clock,
+        settings: Settings,
+        admin_token: &str,
+    ) -> SharedApp {
+        Arc::new(Self {
+            store,
+            data,
+            uploads,
+            uploads_lock: RwLock::new(()),
+            sources,
+            clock,
+            settings,
+            roster: Roster::default(),
+            admin_token_sha256: crate::secret::sha256_hex(admin_token.as_bytes()),
+            work: watch::Sender::new(0),
+            changes: broadcast::Sender::new(256),
+            claims: Notify::new(),
+            shutdown: watch::Sender::new(false),
+        })
+    }
+
+    /// Workers that wait ask again.
+    pub fn work_may_exist(&self) {
+        self.work.send_modify(|count| *count += 1);
+    }
+
+    /// Pages that show the study look again.
+    pub fn study_changed(&self, study: StudyId) {
+        // Nobody listening is fine.
+        let _ = self.changes.send(study);
+    }
+}
+
+/// Waits until the server ends.
+pub async fn ended(shutdown: &mut watch::Receiver<bool>) {
+    // An error means that the server has ended so thoroughly that nobody can say so.
+    let _ = shutdown.wait_for(|ends| *ends).await;
+}

@@ -1,0 +1,20 @@
+//! The server: studies and trials handed out over WebSockets, results checked, pages served.
+//! Decisions are `tabsweep_study`'s; here are the database, the sockets, HTTP and the disk.
+
+pub mod app;
+pub mod blobs;
+pub mod client;
+pub mod clock;
+pub mod datasets;
+pub mod openapi;
+mod problem;
+pub mod roster;
+pub mod routes;
+pub mod secret;
+pub mod serve;
+mod socket;
+pub mod store;
+pub mod studies;
+pub mod study_file;
+pub mod upkeep;
+pub mod verification;

@@ -1,0 +1,158 @@
+//! Who is connected right now and what they are doing. In memory only: after a restart the workers
+//! come back by themselves.
+
+use std::{
+    collections::BTreeMap,
+    net::IpAddr,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use tabsweep_protocol::{
+    LeaseToken, Progress, ServerMessage, StudyId, TrialNumber, VolunteerId, WorkerId,
+};
+use tabsweep_study::Timestamp;
+use tokio::sync::mpsc;
+
+/// What the server wants of a connected worker's socket.
+#[derive(Debug)]
+pub enum Order {
+    /// Send this.
+    Send(ServerMessage),
+    /// The same worker has a newer socket: close.
+    Replaced,
+}
+
+/// A trial in a worker's hands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InHand {
+    /// Under which lease.
+    pub token: LeaseToken,
+    /// The study.
+    pub study: StudyId,
+    /// The trial.
+    pub trial: TrialNumber,
+    /// Which attempt.
+    pub attempt: u32,
+    /// The last report.
+    pub progress: Option<Progress>,
+}
+
+/// A connected worker.
+#[derive(Clone, Debug)]
+pub struct Connected {
+    /// Which worker.
+    pub worker: WorkerId,
+    /// Whose.
+    pub volunteer: VolunteerId,
+    /// Whose, for people.
+    pub nickname: String,
+    /// From where.
+    pub address: IpAddr,
+    /// Since when.
+    pub since: Timestamp,
+    /// What it works on.
+    pub in_hand: Option<InHand>,
+    orders: mpsc::Sender<Order>,
+}
+
+/// A socket's place in the roster.
+#[derive(Debug)]
+pub struct Place {
+    worker: WorkerId,
+    /// What the server wants of the socket.
+    pub orders: mpsc::Receiver<Order>,
+}
+
+/// All connected workers.
+#[derive(Debug, Default)]
+pub struct Roster {
+    workers: Mutex<BTreeMap<WorkerId, Connected>>,
+}
+
+/// Orders that one socket lets pile up before it counts as gone.
+const MOST_ORDERS: usize = 16;
+
+impl Roster {
+    /// A worker's socket has greeted. An older socket of the same worker is told to close.
+    pub fn join(
+        &self,
+        worker: WorkerId,
+        volunteer: (VolunteerId, String),
+        address: IpAddr,
+        since: Timestamp,
+    ) -> Place {
+        let (orders, receiver) = mpsc::channel(MOST_ORDERS);
+        let (volunteer, nickname) = volunteer;
+        let connected = Connected {
+            worker: worker.clone(),
+            volunteer,
+            nickname,
+            address,
+            since,
+            in_hand: None,
+            orders,
+        };
+        if let Some(older) = self.lock().insert(worker.clone(), connected) {
+            // A full channel belongs to a socket that will notice by itself.
+            let _ = older.orders.try_send(Order::Replaced);
+        }
+        Place {
+            worker,
+            orders: receiver,
+        }
+    }
+
+    /// A socket has closed; a newer one of the same worker stays.
+    pub fn leave(&self, mut place: Place) {
+        place.orders.close();
+        let mut workers = self.lock();
+        if workers
+            .get(&place.worker)
+            .is_some_and(|connected| connected.orders.is_closed())
+        {
+            workers.remove(&place.worker);
+        }
+    }
+
+    /// Notes what a worker works on.
+    pub fn works_on(&self, worker: &WorkerId, in_hand: Option<InHand>) {
+        if let Some(connected) = self.lock().get_mut(worker) {
+            connected.in_hand = in_hand;
+        }
+    }
+
+    /// Notes how far a worker is.
+    pub fn progressed(&self, worker: &WorkerId, progress: Progress) {
+        let mut workers = self.lock();
+        if let Some(in_hand) = workers.get_mut(worker).and_then(|w| w.in_hand.as_mut())
+            && in_hand.token == progress.lease
+        {
+            in_hand.progress = Some(progress);
+        }
+    }
+
+    /// Has a message sent to a worker, if it is connected.
+    pub fn tell(&self, worker: &WorkerId, message: ServerMessage) {
+        if let Some(connected) = self.lock().get(worker) {
+            let _ = connected.orders.try_send(Order::Send(message));
+        }
+    }
+
+    /// Everybody, in order of their ids.
+    pub fn connected(&self) -> Vec<Connected> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Sockets from this address.
+    pub fn count_from(&self, address: IpAddr) -> usize {
+        self.lock()
+            .values()
+            .filter(|connected| connected.address == address)
+            .count()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Connected>> {
+        // Nothing here can panic half-way through a change.
+        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

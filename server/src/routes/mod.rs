@@ -1,0 +1,64 @@
+//! HTTP: the only place with status codes. One file a noun.
+
+mod auth;
+mod blobs;
+mod events;
+mod health;
+mod models;
+mod pages;
+mod studies;
+mod trials;
+mod uploads;
+mod volunteers;
+
+use std::path::Path;
+
+use axum::{Router, extract::DefaultBodyLimit, routing::get};
+use tower_http::compression::CompressionLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{app::SharedApp, problem::Problem, socket};
+pub use volunteers::VolunteerName;
+
+/// Longest study file, in bytes.
+const STUDY_FILE_BYTES: usize = 256 * 1024;
+
+/// The documented part of the API.
+pub fn api() -> OpenApiRouter<SharedApp> {
+    let uploads = OpenApiRouter::new()
+        .routes(routes!(uploads::upload))
+        .layer(uploads::body_limit());
+    OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(studies::list, studies::create))
+        .routes(routes!(studies::show))
+        .routes(routes!(trials::leaderboard))
+        .routes(routes!(trials::list))
+        .routes(routes!(trials::show))
+        .routes(routes!(events::events))
+        .routes(routes!(models::list))
+        .routes(routes!(volunteers::register))
+        .routes(routes!(volunteers::me))
+        .routes(routes!(blobs::show))
+        .merge(uploads)
+}
+
+/// Everything that the server answers. Pages come from the folder `pages`.
+pub fn router(app: SharedApp, pages: &Path) -> Router {
+    let (api, document) = api().split_for_parts();
+    let document = crate::openapi::finish(document);
+    api.route("/api/openapi.json", get(async || axum::Json(document)))
+        .route("/api/work", get(socket::upgrade))
+        .route(
+            "/api/{*rest}",
+            get(no_route).post(no_route).put(no_route).delete(no_route),
+        )
+        .layer(DefaultBodyLimit::max(STUDY_FILE_BYTES))
+        .layer(CompressionLayer::new().gzip(true))
+        .with_state(app)
+        .merge(pages::router(pages))
+}
+
+async fn no_route() -> Problem {
+    Problem::not_found("no such address; see /api/openapi.json")
+}

@@ -1,0 +1,69 @@
+//! The pages, as files; they are built elsewhere. Headers keep everything foreign out.
+
+use std::path::Path;
+
+use axum::{
+    Router,
+    http::{HeaderName, HeaderValue, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::get_service,
+};
+use tower_http::services::{ServeDir, ServeFile};
+
+/// Nothing from other hosts, nothing inline; wasm may be compiled.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+    img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
+    form-action 'self'";
+
+/// Pages and their assets from `folder`.
+pub(super) fn router(folder: &Path) -> Router {
+    let page = |name: &str| {
+        get_service(
+            ServeFile::new(folder.join(name))
+                .precompressed_br()
+                .precompressed_gzip(),
+        )
+    };
+    let files = ServeDir::new(folder)
+        .precompressed_br()
+        .precompressed_gzip()
+        .append_index_html_on_directories(true);
+    Router::new()
+        .route("/studies", page("studies.html"))
+        .route("/studies/{id}", page("studies.html"))
+        .route("/classify", page("classify.html"))
+        .fallback_service(files)
+        .layer(middleware::from_fn(headers))
+}
+
+async fn headers(request: axum::extract::Request, next: Next) -> Response {
+    let is_asset = request.uri().path().starts_with("/assets/");
+    let mut response = next.run(request).await;
+    let is_good = response.status().is_success();
+    let cache = if is_asset && is_good {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    let fixed: [(HeaderName, &'static str); 6] = [
+        (header::CACHE_CONTROL, cache),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (
+            HeaderName::from_static("cross-origin-opener-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("cross-origin-embedder-policy"),
+            "require-corp",
+        ),
+    ];
+    for (name, value) in fixed {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}

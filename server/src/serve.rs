@@ -1,0 +1,287 @@
+//! From flags to a running server, and its orderly end.
+
+use std::{
+    future::IntoFuture,
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, task::JoinSet};
+
+use crate::{
+    app::{App, Settings, SharedApp},
+    blobs::{BlobError, Blobs},
+    clock::Clock,
+    datasets::{DataSetError, MNIST, SYNTHETIC_DIGITS, Sources},
+    routes, secret,
+    store::{Store, StoreError},
+    studies::{self, CreateError},
+    study_file::StudyFileError,
+    upkeep, verification,
+};
+
+/// The study that a fresh server starts with.
+const FIRST_STUDY: &str = include_str!("../studies/first.toml");
+
+/// How long open connections may take to end.
+const LAST_WORDS: Duration = Duration::from_secs(3);
+
+/// What the operator chose.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Address to listen on.
+    pub listen: SocketAddr,
+    /// Folder for the database, blobs and the admin token.
+    pub state: PathBuf,
+    /// Folder with the built pages.
+    pub pages: PathBuf,
+    /// Where data sets come from.
+    pub sources: Sources,
+    /// Data set of the first study, where it is not to be that of its file.
+    pub dataset: Option<String>,
+    /// File of the first study, where it is not to be the built-in one.
+    pub study: Option<PathBuf>,
+    /// File with the admin token, where it is not to be in the state folder.
+    pub admin_token_file: Option<PathBuf>,
+    /// How workers are treated.
+    pub settings: Settings,
+}
+
+/// Why the server can't start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The address can't be listened on.
+    #[error("can't listen on {address}: {source}; choose another with --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// A file can't be read or written.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The pages have not been built.
+    #[error("{folder} has no index.html; build the pages with `cargo xtask build`, or use --pages")]
+    NoPages {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The first study's file is wrong.
+    #[error("{path}, {source}")]
+    StudyFile {
+        /// The file.
+        path: PathBuf,
+        /// Where and how.
+        source: StudyFileError,
+    },
+    /// The first study can't be created.
+    #[error(transparent)]
+    Create {
+        /// Why not.
+        #[from]
+        source: CreateError,
+    },
+    /// The database can't be used.
+    #[error(transparent)]
+    Store {
+        /// Why not.
+        #[from]
+        source: StoreError,
+    },
+    /// Blobs can't be kept.
+    #[error(transparent)]
+    Blob {
+        /// Why not.
+        #[from]
+        source: BlobError,
+    },
+    /// The server's own loop broke.
+    #[error("serving failed: {source}")]
+    Io {
+        /// The system's words.
+        #[from]
+        source: io::Error,
+    },
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// Something that the server can't do without is missing.
+pub async fn serve(options: Options) -> Result<(), ServeError> {
+    if !options.pages.join("index.html").is_file() {
+        return Err(ServeError::NoPages {
+            folder: options.pages,
+        });
+    }
+    let app = open(&options).await?;
+    // Bound before the first study is made, which can take a download: a taken port shows at once.
+    let address = options.listen;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|source| ServeError::Listen { address, source })?;
+    first_study(&app, &options).await?;
+    let policy = tabsweep_study::LeasePolicy {
+        grace_secs: options.settings.restart_grace_secs,
+        ..options.settings.policy
+    };
+    let left = app.store.leave_all_alone(policy, app.clock.now()).await?;
+    if left > 0 {
+        tracing::info!("{left} trials wait for their workers to come back");
+    }
+    let mut tasks = JoinSet::new();
+    tasks.spawn(verification::run(app.clone()));
+    tasks.spawn(upkeep::run(app.clone()));
+    announce(listener.local_addr()?, &options);
+    run(&app, listener, &options.pages).await?;
+    tasks.join_all().await;
+    app.store.close().await;
+    Ok(())
+}
+
+/// The shared parts, on the state folder.
+async fn open(options: &Options) -> Result<SharedApp, ServeError> {
+    let data = Blobs::open(&options.state.join("data"))?;
+    let uploads = Blobs::open(&options.state.join("uploads"))?;
+    let store = Store::open(&options.state.join("tabsweep.sqlite3")).await?;
+    let token_file = admin_token_file(options);
+    let admin_token = secret::admin_token(&token_file).map_err(|source| ServeError::File {
+        path: token_file,
+        source,
+    })?;
+    let (sources, settings) = (options.sources.clone(), options.settings);
+    Ok(App::new(
+        store,
+        data,
+        uploads,
+        sources,
+        Clock::System,
+        settings,
+        &admin_token,
+    ))
+}
+
+fn admin_token_file(options: &Options) -> PathBuf {
+    options
+        .admin_token_file
+        .clone()
+        .unwrap_or_else(|| options.state.join("admin-token"))
+}
+
+/// Creates the first study where there is none.
+async fn first_study(app: &App, options: &Options) -> Result<(), ServeError> {
+    if !app.store.studies().await?.is_empty() {
+        return Ok(());
+    }
+    let path = options
+        .study
+        .clone()
+        .unwrap_or_else(|| PathBuf::from("first.toml"));
+    let text = match &options.study {
+        Some(path) => std::fs::read_to_string(path).map_err(|source| ServeError::File {
+            path: path.clone(),
+            source,
+        })?,
+        None => FIRST_STUDY.to_owned(),
+    };
+    let study = studies::parse(&text).map_err(|source| ServeError::StudyFile { path, source })?;
+    let dataset = options
+        .dataset
+        .clone()
+        .unwrap_or_else(|| study.dataset.clone());
+    tracing::info!("preparing the data set {dataset}");
+    match studies::create_on(app, &study, &dataset).await {
+        Err(CreateError::DataSet {
+            source: DataSetError::Download { source },
+        }) if dataset == MNIST => {
+            warn_of_synthetic_digits(&source.to_string());
+            studies::create_on(app, &study, SYNTHETIC_DIGITS).await?;
+        }
+        created => {
+            created?;
+            if dataset == SYNTHETIC_DIGITS {
+                warn_of_synthetic_digits("they were asked for");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn warn_of_synthetic_digits(why: &str) {
+    let line = "=".repeat(78);
+    eprintln!("{line}");
+    eprintln!(
+        "  THIS SERVER TRAINS ON SYNTHETIC DIGITS, NOT ON MNIST: scores say nothing about MNIST."
+    );
+    eprintln!("  Why: {why}.");
+    eprintln!(
+        "  To use MNIST, start on an empty --state with --dataset-dir DIR, the folder of its"
+    );
+    eprintln!("  four files.");
+    eprintln!("{line}");
+}
+
+fn announce(address: SocketAddr, options: &Options) {
+    println!("tabsweep is at http://{address}");
+    println!("  lend a tab   http://{address}/");
+    println!("  studies      http://{address}/studies");
+    println!("  classify     http://{address}/classify");
+    println!("  admin token  {}", admin_token_file(options).display());
+    println!("Ctrl-C stops it; a second start goes on where it stopped.");
+}
+
+async fn run(app: &SharedApp, listener: TcpListener, pages: &Path) -> Result<(), ServeError> {
+    let router = routes::router(app.clone(), pages);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let mut ends = app.shutdown.subscribe();
+    let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = ends.wait_for(|ends| *ends).await;
+    });
+    let mut serving = std::pin::pin!(graceful.into_future());
+    tokio::select! {
+        ended = &mut serving => return Ok(ended?),
+        () = asked_to_stop() => {}
+    }
+    println!("stopping");
+    app.shutdown.send_replace(true);
+    // Browsers keep idle connections open; they don't hold up the end.
+    let _ = tokio::time::timeout(LAST_WORDS, serving).await;
+    Ok(())
+}
+
+/// Ctrl-C, or SIGTERM where there is such a thing.
+async fn asked_to_stop() {
+    let ctrl_c = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ctrl_c => {}
+        () = terminated() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            terminate.recv().await;
+        }
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    std::future::pending().await
+}

@@ -1,0 +1,650 @@
+//! One worker's WebSocket: greet, hand out, listen. What a message means for a trial is decided by
+//! the store; here are order, limits and close codes.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Error,
+    extract::{
+        ConnectInfo, State, WebSocketUpgrade,
+        ws::{CloseFrame, Message, WebSocket},
+    },
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use tabsweep_protocol::{
+    BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, Lease, LeaseToken, NoWork, Progress,
+    Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason, VERSION, Welcome,
+    WorkerId, WorkerMessage,
+    limits::{BURST_MESSAGES, MESSAGE_BYTES, MESSAGES_PER_SEC, close},
+};
+use tabsweep_study::{Grant, Trial};
+use tokio::{
+    sync::watch,
+    time::{interval, timeout},
+};
+
+use crate::{
+    app::{SharedApp, ended},
+    problem::Problem,
+    roster::{InHand, Order, Place},
+    secret::{lease_token, sha256_hex},
+    store::{Leased, NextLease, StoreError, StoredStudy, Volunteer},
+};
+
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+const PING_EVERY: Duration = Duration::from_secs(20);
+/// Silence, pongs included, after which a socket counts as dead.
+const SILENCE: Duration = Duration::from_secs(65);
+/// How long a refused socket may still send what is under way, so that it gets to see the reason.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// Turns a request into a worker's socket.
+pub(crate) async fn upgrade(
+    State(app): State<SharedApp>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    let most = app.settings.sockets_per_address;
+    if app.roster.count_from(address.ip()) >= most {
+        let title = "Too many sockets";
+        let detail = format!("at most {most} sockets from one address");
+        return Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_sockets",
+            title,
+            detail,
+        )
+        .into_response();
+    }
+    upgrade
+        .protocols([SUBPROTOCOL])
+        .max_message_size(MESSAGE_BYTES)
+        .max_frame_size(MESSAGE_BYTES)
+        .read_buffer_size(4 * 1024)
+        .write_buffer_size(0)
+        .max_write_buffer_size(256 * 1024)
+        .on_upgrade(move |socket| serve(app, address.ip(), socket))
+}
+
+/// Why a socket ends.
+#[derive(Debug)]
+enum End {
+    /// The other side closed, or the connection broke.
+    Gone,
+    /// The server closes, and says why.
+    Close { code: u16, reason: String },
+}
+
+impl End {
+    fn close(code: u16, reason: impl Into<String>) -> Self {
+        // A close frame has room for 123 bytes (RFC 6455, section 5.5).
+        let mut reason = reason.into();
+        while reason.len() > 123 {
+            reason.pop();
+        }
+        Self::Close { code, reason }
+    }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        use tokio_tungstenite::tungstenite::{Error as WsError, error::CapacityError};
+        match error.into_inner().downcast::<WsError>().map(|error| *error) {
+            Ok(WsError::Capacity(CapacityError::MessageTooLong { size, max_size })) => Self::close(
+                close::TOO_BIG,
+                format!("{size} bytes, at most {max_size} are taken"),
+            ),
+            Ok(WsError::Utf8(_)) => Self::close(close::MALFORMED, "the text is not UTF-8"),
+            Ok(WsError::Protocol(error)) => Self::close(1002, error.to_string()),
+            _ => Self::Gone,
+        }
+    }
+}
+
+async fn serve(app: SharedApp, address: IpAddr, mut socket: WebSocket) {
+    let end = match greet(&app, &mut socket).await {
+        Ok((hello, volunteer)) => converse(app, address, &mut socket, hello, volunteer).await,
+        Err(end) => end,
+    };
+    if let End::Close { code, reason } = end {
+        let frame = CloseFrame {
+            code,
+            reason: reason.into(),
+        };
+        let _ = timeout(SEND_WITHIN, socket.send(Message::Close(Some(frame)))).await;
+        // Closing under unread bytes would reset the connection and lose the reason.
+        let drained = async { while let Some(Ok(_)) = socket.recv().await {} };
+        let _ = timeout(DRAIN, drained).await;
+    }
+}
+
+async fn greet(app: &SharedApp, socket: &mut WebSocket) -> Result<(Hello, Volunteer), End> {
+    let silent = || End::close(close::POLICY, "expected a hello within 10 seconds");
+    let message = loop {
+        match timeout(HELLO_WITHIN, socket.recv())
+            .await
+            .map_err(|_| silent())?
+        {
+            None => return Err(End::Gone),
+            Some(message) => {
+                if let Some(message) = decode(message?)? {
+                    break message;
+                }
+            }
+        }
+    };
+    let WorkerMessage::Hello(hello) = message else {
+        return Err(End::close(
+            close::POLICY,
+            "expected a hello as the first message",
+        ));
+    };
+    if hello.protocol != VERSION || hello.build != BUILD {
+        let reason = format!("this server speaks protocol {VERSION}, build {BUILD}: reload");
+        return Err(End::close(close::OUTDATED, reason));
+    }
+    let token_sha256 = sha256_hex(hello.volunteer_token.as_bytes());
+    match app.store.volunteer_by_token(&token_sha256).await {
+        Ok(Some(volunteer)) => Ok((hello, volunteer)),
+        Ok(None) => Err(End::close(
+            close::UNKNOWN_VOLUNTEER,
+            "no volunteer has this token",
+        )),
+        Err(error) => Err(trouble(&error)),
+    }
+}
+
+fn trouble(error: &StoreError) -> End {
+    tracing::error!("{error}");
+    End::close(1011, "the server has trouble, come back later")
+}
+
+fn decode(message: Message) -> Result<Option<WorkerMessage>, End> {
+    match message {
+        Message::Text(text) => WorkerMessage::decode(&text)
+            .map(Some)
+            .map_err(|error| End::close(close::MALFORMED, error.to_string())),
+        Message::Binary(_) => Err(End::close(1003, "expected text, found bytes")),
+        Message::Ping(_) | Message::Pong(_) => Ok(None),
+        Message::Close(_) => Err(End::Gone),
+    }
+}
+
+async fn converse(
+    app: SharedApp,
+    address: IpAddr,
+    socket: &mut WebSocket,
+    hello: Hello,
+    volunteer: Volunteer,
+) -> End {
+    let now = app.clock.now();
+    let name = (volunteer.id, volunteer.nickname.clone());
+    let mut place = app.roster.join(hello.worker.clone(), name, address, now);
+    let mut work = app.work.subscribe();
+    let mut conversation = Conversation {
+        app: app.clone(),
+        socket,
+        volunteer,
+        worker: hello.worker.clone(),
+        held: None,
+        wants_work: false,
+        told: None,
+        rate: Rate::full(),
+    };
+    let end = match conversation.run(hello.resume, &mut place, &mut work).await {
+        Ok(()) => End::Gone,
+        Err(end) => end,
+    };
+    conversation.leave().await;
+    app.roster.leave(place);
+    end
+}
+
+/// The lease that a socket holds.
+#[derive(Debug)]
+struct Held {
+    token: LeaseToken,
+    study: tabsweep_protocol::StudyId,
+    /// When the deadline was last moved in the store; in between, hearing is enough.
+    saved: Instant,
+}
+
+struct Conversation<'a> {
+    app: SharedApp,
+    socket: &'a mut WebSocket,
+    volunteer: Volunteer,
+    worker: WorkerId,
+    held: Option<Held>,
+    wants_work: bool,
+    /// The reason that was last given for there being no work.
+    told: Option<NoWork>,
+    rate: Rate,
+}
+
+impl Conversation<'_> {
+    async fn run(
+        &mut self,
+        resume: Option<LeaseToken>,
+        place: &mut Place,
+        work: &mut watch::Receiver<u64>,
+    ) -> Result<(), End> {
+        self.welcome(resume).await?;
+        if let Err(error) = self
+            .app
+            .store
+            .volunteer_seen(self.volunteer.id, self.app.clock.now())
+            .await
+        {
+            tracing::warn!("{error}");
+        }
+        let mut shutdown = self.app.shutdown.subscribe();
+        let mut pings = interval(PING_EVERY);
+        let mut heard = Instant::now();
+        loop {
+            tokio::select! {
+                message = self.socket.recv() => {
+                    let Some(message) = message else { return Err(End::Gone) };
+                    heard = Instant::now();
+                    let message = message?;
+                    self.rate.take()?;
+                    if let Some(message) = decode(message)? {
+                        self.hear(message).await?;
+                    }
+                }
+                order = place.orders.recv() => match order {
+                    Some(Order::Send(message)) => self.say(message).await?,
+                    Some(Order::Replaced) | None => {
+                        // The newer socket has the lease now.
+                        self.held = None;
+                        return Err(End::close(close::REPLACED, "this worker has a newer socket"));
+                    }
+                },
+                _ = work.changed(), if self.wants_work => self.hand_out().await?,
+                _ = pings.tick() => {
+                    if heard.elapsed() > SILENCE {
+                        return Err(End::Gone);
+                    }
+                    self.send(Message::Ping(Default::default())).await?;
+                }
+                () = ended(&mut shutdown) => {
+                    return Err(End::close(close::RESTARTING, "the server is stopping"));
+                }
+            }
+        }
+    }
+
+    async fn welcome(&mut self, resume: Option<LeaseToken>) -> Result<(), End> {
+        let resumed = match resume {
+            Some(token) => self.resume(token).await?,
+            None => false,
+        };
+        let heartbeat_secs = self.app.settings.policy.lease_secs;
+        self.say(ServerMessage::Welcome(Welcome {
+            protocol: VERSION,
+            build: BUILD.to_owned(),
+            volunteer: self.volunteer.id,
+            resumed,
+            heartbeat_secs,
+        }))
+        .await
+    }
+
+    /// Whether the lease is still this volunteer's; then its deadline moves.
+    async fn resume(&mut self, token: LeaseToken) -> Result<bool, End> {
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        match self
+            .app
+            .store
+            .heard(&token, self.volunteer.id, policy, now)
+            .await
+        {
+            Ok(()) => {}
+            Err(error) if error.is_refusal() => return Ok(false),
+            Err(error) => return Err(trouble(&error)),
+        }
+        let lease = self
+            .app
+            .store
+            .lease(&token)
+            .await
+            .map_err(|error| trouble(&error))?;
+        let (study, trial, attempt) = (lease.study, lease.number, lease.attempt);
+        let in_hand = InHand {
+            token: token.clone(),
+            study,
+            trial,
+            attempt,
+            progress: None,
+        };
+        self.hold(token, study, in_hand);
+        Ok(true)
+    }
+
+    async fn hear(&mut self, message: WorkerMessage) -> Result<(), End> {
+        match message {
+            WorkerMessage::Hello(_) => Err(End::close(close::POLICY, "a socket greets only once")),
+            WorkerMessage::Ready => {
+                self.wants_work = true;
+                self.told = None;
+                self.hand_out().await
+            }
+            WorkerMessage::Progress(progress) => self.progressed(progress).await,
+            WorkerMessage::Epoch(epoch) => self.epoch_ended(epoch).await,
+            WorkerMessage::Checkpoint(checkpoint) => self.checkpointed(checkpoint).await,
+            WorkerMessage::Claim(claim) => self.claimed(claim).await,
+            WorkerMessage::Release(release) => self.released(release).await,
+        }
+    }
+
+    async fn hand_out(&mut self) -> Result<(), End> {
+        if let Some(held) = &self.held {
+            // Asking with a lease in hand means that the worker has forgotten it.
+            let (token, release) = (held.token.clone(), ReleaseReason::Failed);
+            self.released(Release {
+                lease: token,
+                reason: release,
+            })
+            .await?;
+        }
+        match self.next_lease().await {
+            NextLease::Leased(leased) => {
+                self.wants_work = false;
+                self.told = None;
+                self.lease(*leased).await
+            }
+            NextLease::None(reason) if self.told != Some(reason) => {
+                self.told = Some(reason);
+                self.say(ServerMessage::NoWork(reason)).await
+            }
+            NextLease::None(_) => Ok(()),
+        }
+    }
+
+    async fn next_lease(&mut self) -> NextLease {
+        let (token, worker) = (lease_token(), self.worker.clone());
+        let trusted = self.app.store.volunteer(self.volunteer.id).await;
+        let next = match trusted {
+            Ok(volunteer) if !volunteer.is_trusted() => {
+                return NextLease::None(NoWork::NotTrusted);
+            }
+            Ok(volunteer) => {
+                let grant = Grant {
+                    token,
+                    volunteer: volunteer.id,
+                    worker,
+                };
+                let (policy, now) = (self.app.settings.policy, self.app.clock.now());
+                self.app.store.lease_next(grant, policy, now).await
+            }
+            Err(error) => Err(error),
+        };
+        next.unwrap_or_else(|error| {
+            tracing::error!("no trial can be leased: {error}");
+            NextLease::None(NoWork::ServerTrouble)
+        })
+    }
+
+    async fn lease(&mut self, leased: Leased) -> Result<(), End> {
+        let Leased { study, trial } = leased;
+        let Some(token) = trial.current_lease().map(|lease| lease.token.clone()) else {
+            return Ok(());
+        };
+        let in_hand = InHand {
+            token: token.clone(),
+            study: study.id,
+            trial: trial.number,
+            attempt: trial.attempts,
+            progress: None,
+        };
+        self.hold(token.clone(), study.id, in_hand);
+        self.app.study_changed(study.id);
+        let settings = self.app.settings;
+        let lease = lease_message(token, study, trial, settings);
+        self.say(ServerMessage::Lease(Box::new(lease))).await
+    }
+
+    async fn progressed(&mut self, progress: Progress) -> Result<(), End> {
+        let lease_secs = self.app.settings.policy.lease_secs;
+        let fresh = Duration::from_secs(u64::from(lease_secs)) / 4;
+        let Some(study) = self.study_of(&progress.lease) else {
+            return self.stop(progress.lease).await;
+        };
+        self.app.study_changed(study);
+        let token = progress.lease.clone();
+        self.app.roster.progressed(&self.worker, progress);
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| held.saved.elapsed() < fresh)
+        {
+            return Ok(());
+        }
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let heard = self
+            .app
+            .store
+            .heard(&token, self.volunteer.id, policy, now)
+            .await;
+        self.after(token, heard).await
+    }
+
+    async fn epoch_ended(&mut self, epoch: Epoch) -> Result<(), End> {
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let ended = self
+            .app
+            .store
+            .epoch_ended(&epoch, self.volunteer.id, policy, now)
+            .await;
+        self.after(epoch.lease, ended).await
+    }
+
+    async fn checkpointed(&mut self, checkpoint: CheckpointRef) -> Result<(), End> {
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let volunteer = self.volunteer.id;
+        let kept = self
+            .app
+            .store
+            .checkpointed(&checkpoint, volunteer, policy, now)
+            .await;
+        self.after(checkpoint.lease, kept).await
+    }
+
+    async fn claimed(&mut self, claim: Claim) -> Result<(), End> {
+        let (now, volunteer) = (self.app.clock.now(), self.volunteer.id);
+        let study = self
+            .app
+            .store
+            .lease(&claim.lease)
+            .await
+            .ok()
+            .map(|lease| lease.study);
+        let taken = self
+            .app
+            .store
+            .claimed(&claim.lease, volunteer, &claim.outcome, now)
+            .await;
+        let reason = match taken {
+            Ok(()) => None,
+            Err(error) if error.is_refusal() => Some(error.to_string()),
+            // Not answered, so the worker claims again after reconnecting.
+            Err(error) => return Err(trouble(&error)),
+        };
+        if self.study_of(&claim.lease).is_some() {
+            self.let_go();
+        }
+        if reason.is_none() {
+            self.app.claims.notify_one();
+            study
+                .into_iter()
+                .for_each(|study| self.app.study_changed(study));
+        }
+        let (lease, taken) = (claim.lease, reason.is_none());
+        self.say(ServerMessage::ClaimAnswer(ClaimAnswer {
+            lease,
+            taken,
+            reason,
+        }))
+        .await
+    }
+
+    async fn released(&mut self, release: Release) -> Result<(), End> {
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let reason = match release.reason {
+            ReleaseReason::Stopped => "its workers were stopped",
+            ReleaseReason::Failed => "its workers could not train it",
+        };
+        let store = &self.app.store;
+        let released = store
+            .released(&release.lease, self.volunteer.id, policy, reason, now)
+            .await;
+        if let Some(study) = self.study_of(&release.lease) {
+            self.let_go();
+            self.app.study_changed(study);
+        }
+        match released {
+            Ok(()) => self.app.work_may_exist(),
+            Err(error) if error.is_refusal() => {}
+            Err(error) => return Err(trouble(&error)),
+        }
+        Ok(())
+    }
+
+    /// After a change under a lease: fine, or the lease is lost, or the store is in trouble.
+    async fn after(&mut self, token: LeaseToken, done: Result<(), StoreError>) -> Result<(), End> {
+        match done {
+            Ok(()) => {
+                if let Some(held) = &mut self.held
+                    && held.token == token
+                {
+                    held.saved = Instant::now();
+                    let study = held.study;
+                    self.app.study_changed(study);
+                }
+                Ok(())
+            }
+            Err(error) if error.is_refusal() => {
+                tracing::debug!("lease refused: {error}");
+                self.stop(token).await
+            }
+            Err(error) => Err(trouble(&error)),
+        }
+    }
+
+    async fn stop(&mut self, lease: LeaseToken) -> Result<(), End> {
+        if self.study_of(&lease).is_some() {
+            self.let_go();
+        }
+        self.say(ServerMessage::Stop(Stop {
+            lease,
+            reason: StopReason::LeaseLost,
+        }))
+        .await
+    }
+
+    fn hold(&mut self, token: LeaseToken, study: tabsweep_protocol::StudyId, in_hand: InHand) {
+        self.app.roster.works_on(&self.worker, Some(in_hand));
+        self.held = Some(Held {
+            token,
+            study,
+            saved: Instant::now(),
+        });
+    }
+
+    fn let_go(&mut self) {
+        self.app.roster.works_on(&self.worker, None);
+        self.held = None;
+    }
+
+    /// The study of the lease in hand, if `token` is its token.
+    fn study_of(&self, token: &LeaseToken) -> Option<tabsweep_protocol::StudyId> {
+        self.held
+            .as_ref()
+            .filter(|held| held.token == *token)
+            .map(|held| held.study)
+    }
+
+    /// The socket has closed: the lease goes on for the grace.
+    async fn leave(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let left = self
+            .app
+            .store
+            .left_alone(&held.token, self.volunteer.id, policy, now)
+            .await;
+        if let Err(error) = left
+            && !error.is_refusal()
+        {
+            tracing::error!("a lease stays until its deadline: {error}");
+        }
+        self.app.study_changed(held.study);
+    }
+
+    async fn say(&mut self, message: ServerMessage) -> Result<(), End> {
+        self.send(Message::Text(message.encode().into())).await
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), End> {
+        match timeout(SEND_WITHIN, self.socket.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(End::Gone),
+        }
+    }
+}
+
+fn lease_message(
+    token: LeaseToken,
+    study: StoredStudy,
+    trial: Trial,
+    settings: crate::app::Settings,
+) -> Lease {
+    Lease {
+        token,
+        study: study.id,
+        study_name: study.study.name,
+        trial: trial.number,
+        attempt: trial.attempts,
+        parameters: trial.parameters,
+        seed: trial.seed,
+        data: study.data.for_workers(),
+        checkpoint: trial.checkpoint.map(|checkpoint| CheckpointRef {
+            lease: checkpoint.lease,
+            step: checkpoint.step,
+            sha256: checkpoint.sha256,
+        }),
+        lease_secs: settings.policy.lease_secs,
+        checkpoint_secs: settings.checkpoint_secs,
+    }
+}
+
+/// A token bucket for messages.
+#[derive(Debug)]
+struct Rate {
+    left: f64,
+    counted: Instant,
+}
+
+impl Rate {
+    fn full() -> Self {
+        Self {
+            left: BURST_MESSAGES,
+            counted: Instant::now(),
+        }
+    }
+
+    fn take(&mut self) -> Result<(), End> {
+        let passed_secs = self.counted.elapsed().as_secs_f64();
+        self.counted = Instant::now();
+        self.left = (self.left + passed_secs * MESSAGES_PER_SEC).min(BURST_MESSAGES) - 1.0;
+        if self.left < 0.0 {
+            let reason = format!("more than {MESSAGES_PER_SEC} messages per second");
+            return Err(End::close(close::POLICY, reason));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! What is remembered, in SQLite: the only place with SQL. Every change of a trial is one immediate
+//! transaction; what it decides is decided by `tabsweep_study`.
+
+mod leases;
+mod rows;
+mod studies;
+mod trials;
+mod uploads;
+mod volunteers;
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Sqlite, SqlitePool, Transaction,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+use tabsweep_protocol::{LeaseToken, StudyId, TrialNumber, VolunteerId};
+use tabsweep_study::TransitionError;
+
+pub use leases::{LeaseRecord, Leased, NextLease};
+pub use studies::{DataManifest, StoredStudy, TrialCounts};
+pub use trials::{EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
+pub use volunteers::Volunteer;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database failed: disk full, file locked or damaged.
+    #[error("the database failed: {source}")]
+    Database {
+        /// What it said.
+        #[from]
+        source: sqlx::Error,
+    },
+    /// The database is of a newer version, or its migration failed.
+    #[error("the database can't be brought up to date: {source}")]
+    Migration {
+        /// What went wrong.
+        #[from]
+        source: sqlx::migrate::MigrateError,
+    },
+    /// A stored value can't be read back.
+    #[error("a stored {what} can't be read: {source}")]
+    Stored {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// No such trial.
+    #[error("study {study} has no trial {number}")]
+    NoTrial {
+        /// The study.
+        study: StudyId,
+        /// The number asked for.
+        number: TrialNumber,
+    },
+    /// No lease with this token was ever granted.
+    #[error("no lease has this token")]
+    NoLease {
+        /// The token.
+        token: LeaseToken,
+    },
+    /// The lease is another volunteer's.
+    #[error("the lease belongs to another volunteer")]
+    NotYourLease {
+        /// The token.
+        token: LeaseToken,
+        /// Who used it.
+        volunteer: VolunteerId,
+    },
+    /// The trial is not where the event could happen.
+    #[error(transparent)]
+    Transition {
+        /// From where, and what.
+        #[from]
+        source: TransitionError,
+    },
+    /// A checkpoint or claim names bytes that this lease has not uploaded.
+    #[error("the lease has uploaded no blob with this hash")]
+    NotUploaded,
+}
+
+impl StoreError {
+    /// Whether the asker is wrong rather than the store.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(
+            self,
+            Self::Database { .. } | Self::Migration { .. } | Self::Stored { .. }
+        )
+    }
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Store {
+    /// One connection: SQLite has one writer, and waiting for it here is fairer than `SQLITE_BUSY`.
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+pub(crate) type Tx = Transaction<'static, Sqlite>;
+
+impl Store {
+    /// Opens the database file, creates it where there is none, and brings it up to date.
+    ///
+    /// # Errors
+    /// The file can't be opened, or is of a newer version.
+    pub async fn open(file: &Path) -> Result<Self, StoreError> {
+        // FULL: what was acknowledged survives a power cut too, at the price of one fsync.
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone())
+            .await?;
+        sqlx::migrate!("./migrations").run(&writer).await?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .connect_with(options.read_only(true))
+            .await?;
+        Ok(Self { writer, readers })
+    }
+
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        sqlx::query("SELECT 1").execute(&self.readers).await?;
+        Ok(())
+    }
+
+    /// Waits for what is being written and closes the file.
+    pub async fn close(&self) {
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

@@ -1,0 +1,238 @@
+//! Studies: what operators defined, and how far each has come.
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Row, sqlite::SqliteRow};
+use tabsweep_protocol::{BlobRef, DataRef, StudyId};
+use tabsweep_study::{Study, StudyState, Timestamp};
+
+use super::{
+    Store, StoreError, Tx,
+    rows::{from_json, json_column, to_json, u32_column},
+};
+
+/// The blobs of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataManifest {
+    /// Name of the data set.
+    pub name: String,
+    /// Number of classes.
+    pub classes: u32,
+    /// Rows of an image.
+    pub height: u32,
+    /// Columns of an image.
+    pub width: u32,
+    /// Training images with labels.
+    pub training: BlobRef,
+    /// Validation images with labels.
+    pub validation: BlobRef,
+    /// Test images with labels; never served.
+    pub test: BlobRef,
+}
+
+impl DataManifest {
+    /// What workers are told.
+    pub fn for_workers(&self) -> DataRef {
+        DataRef {
+            name: self.name.clone(),
+            classes: self.classes,
+            training: self.training.clone(),
+            validation: self.validation.clone(),
+        }
+    }
+}
+
+/// A study as stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredStudy {
+    /// Id.
+    pub id: StudyId,
+    /// Where it stands.
+    pub state: StudyState,
+    /// What the operator defined.
+    pub study: Study,
+    /// Its data.
+    pub data: DataManifest,
+    /// When it was created.
+    pub created: Timestamp,
+}
+
+/// How many trials of a study stand where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct TrialCounts {
+    /// Not suggested yet.
+    pub unsuggested: u32,
+    /// Suggested, with nobody.
+    pub waiting: u32,
+    /// With a worker.
+    pub running: u32,
+    /// Claimed, being checked.
+    pub checking: u32,
+    /// On the leaderboard.
+    pub verified: u32,
+    /// Ended with a loss that is no number.
+    pub diverged: u32,
+    /// Ended with all attempts used up.
+    pub failed: u32,
+}
+
+impl TrialCounts {
+    fn add(&mut self, state: &str, count: u32) {
+        match state {
+            "waiting" => self.waiting += count,
+            "running" => self.running += count,
+            "checking" => self.checking += count,
+            "verified" => self.verified += count,
+            "diverged" => self.diverged += count,
+            _ => self.failed += count,
+        }
+    }
+
+    fn suggested(&self) -> u32 {
+        self.waiting + self.running + self.checking + self.ended()
+    }
+
+    fn ended(&self) -> u32 {
+        self.verified + self.diverged + self.failed
+    }
+}
+
+fn state_name(state: StudyState) -> &'static str {
+    match state {
+        StudyState::Running => "running",
+        StudyState::Finished => "finished",
+    }
+}
+
+pub(super) fn study_from_row(row: &SqliteRow) -> Result<StoredStudy, StoreError> {
+    let state: &str = row.try_get("state")?;
+    Ok(StoredStudy {
+        id: StudyId(u32_column(row, "id")?),
+        state: from_json(&format!("\"{state}\""), "study state")?,
+        study: json_column(row, "definition")?,
+        data: json_column(row, "data")?,
+        created: Timestamp(row.try_get("created_millis")?),
+    })
+}
+
+impl Store {
+    /// Stores a new study.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_study(
+        &self,
+        study: &Study,
+        data: &DataManifest,
+        now: Timestamp,
+    ) -> Result<StudyId, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
+            .fetch_one(&mut *tx)
+            .await?;
+        let id = u32_column(&row, "id")?;
+        sqlx::query(
+            "INSERT INTO studies (id, name, state, definition, data, created_millis)
+             VALUES (?, ?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(&study.name)
+        .bind(state_name(StudyState::Running))
+        .bind(to_json(study))
+        .bind(to_json(data))
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(StudyId(id))
+    }
+
+    /// All studies, newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn studies(&self) -> Result<Vec<StoredStudy>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT id, state, definition, data, created_millis FROM studies ORDER BY id DESC",
+        )
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter().map(study_from_row).collect()
+    }
+
+    /// One study.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn study(&self, id: StudyId) -> Result<Option<StoredStudy>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?",
+        )
+        .bind(id.0)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(study_from_row).transpose()
+    }
+
+    /// How many trials of a study stand where.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn trial_counts(&self, study: &StoredStudy) -> Result<TrialCounts, StoreError> {
+        let rows = sqlx::query(
+            "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = ? GROUP BY state",
+        )
+        .bind(study.id.0)
+        .fetch_all(&self.readers)
+        .await?;
+        counts_from_rows(&rows, study.study.trials)
+    }
+
+    /// Whether any study uses this blob as data that workers may have.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn is_study_data(&self, sha256: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS studies FROM studies
+             WHERE json_extract(data, '$.training.sha256') = ?
+                OR json_extract(data, '$.validation.sha256') = ?",
+        )
+        .bind(sha256)
+        .bind(sha256)
+        .fetch_one(&self.readers)
+        .await?;
+        Ok(u32_column(&row, "studies")? > 0)
+    }
+}
+
+fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, StoreError> {
+    let mut counts = TrialCounts::default();
+    for row in rows {
+        counts.add(row.try_get("state")?, u32_column(row, "trials")?);
+    }
+    counts.unsuggested = budget.saturating_sub(counts.suggested());
+    Ok(counts)
+}
+
+/// Ends the study if nothing is left to do.
+pub(super) async fn finish_study_if_done(tx: &mut Tx, id: StudyId) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT definition FROM studies WHERE id = ?")
+        .bind(id.0)
+        .fetch_one(&mut **tx)
+        .await?;
+    let study: Study = json_column(&row, "definition")?;
+    let rows = sqlx::query(
+        "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = ? GROUP BY state",
+    )
+    .bind(id.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    if counts_from_rows(&rows, study.trials)?.ended() >= study.trials {
+        sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
+            .bind(state_name(StudyState::Finished))
+            .bind(id.0)
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,377 @@
+//! Trials as people and the verifier read them, and the verdicts.
+
+use sqlx::{Row, sqlite::SqliteRow};
+use tabsweep_protocol::{Sha256, StudyId, TrialNumber, VolunteerId};
+use tabsweep_study::{LeasePolicy, Scores, Timestamp, Trial, TrialState};
+
+use super::{
+    Store, StoreError, StoredStudy,
+    rows::{hash_column, json_column, load_trial, save_trial, u32_column},
+    studies::finish_study_if_done,
+};
+
+/// A page of a study's trials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TrialPage {
+    /// Trials that match, on all pages.
+    pub total: u32,
+    /// This page's.
+    pub trials: Vec<Trial>,
+}
+
+/// A verified trial with the name of who trained it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct VerifiedRow {
+    /// The trial.
+    pub trial: Trial,
+    /// Its scores.
+    pub scores: Scores,
+    /// Its weights.
+    pub weights_sha256: Sha256,
+    /// Who finished it.
+    pub volunteer: (VolunteerId, String),
+    /// When it was verified.
+    pub verified: Timestamp,
+}
+
+/// A verified trial with its study.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelRow {
+    /// The study.
+    pub study: StoredStudy,
+    /// The trial.
+    pub row: VerifiedRow,
+}
+
+/// An epoch as reported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochRow {
+    /// Epochs done.
+    pub epoch: u32,
+    /// Optimiser steps done.
+    pub step: u32,
+    /// Share of the validation images classified rightly, as the worker counted.
+    pub validation_score: f64,
+    /// Mean training loss, in nats.
+    pub mean_loss: f64,
+    /// Hash of the checkpoint at this point.
+    pub state_sha256: Sha256,
+    /// Which attempt reported it.
+    pub attempt: u32,
+}
+
+/// A lease in a trial's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRow {
+    /// 1 for the first.
+    pub attempt: u32,
+    /// Whose it was.
+    pub volunteer: (VolunteerId, String),
+    /// When it was granted.
+    pub granted: Timestamp,
+    /// When and how it ended.
+    pub ended: Option<(Timestamp, String)>,
+}
+
+impl Store {
+    /// One trial.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn trial(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+    ) -> Result<Option<Trial>, StoreError> {
+        let row = sqlx::query("SELECT trial FROM trials WHERE study_id = ? AND number = ?")
+            .bind(study.0)
+            .bind(number.0)
+            .fetch_optional(&self.readers)
+            .await?;
+        row.map(|row| json_column(&row, "trial")).transpose()
+    }
+
+    /// A page of trials in order of their numbers, in one state or all.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn trials(
+        &self,
+        study: StudyId,
+        state: Option<&str>,
+        offset: u32,
+        limit: u32,
+    ) -> Result<TrialPage, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS total FROM trials WHERE study_id = ?1 AND (?2 IS NULL OR state = ?2)",
+        )
+        .bind(study.0)
+        .bind(state)
+        .fetch_one(&self.readers)
+        .await?;
+        let rows = sqlx::query(
+            "SELECT trial FROM trials WHERE study_id = ?1 AND (?2 IS NULL OR state = ?2)
+             ORDER BY number LIMIT ?3 OFFSET ?4",
+        )
+        .bind(study.0)
+        .bind(state)
+        .bind(limit)
+        .bind(offset)
+        .fetch_all(&self.readers)
+        .await?;
+        let trials = rows
+            .iter()
+            .map(|row| json_column(row, "trial"))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(TrialPage {
+            total: u32_column(&row, "total")?,
+            trials,
+        })
+    }
+
+    /// Verified trials of a study, best candidates first by validation score.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn verified_trials(
+        &self,
+        study: StudyId,
+        limit: u32,
+    ) -> Result<Vec<VerifiedRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT trial, volunteers.id AS volunteer_id, nickname FROM trials
+             JOIN volunteers ON volunteers.id = trials.volunteer_id
+             WHERE study_id = ? AND state = 'verified'
+             ORDER BY validation_score DESC, number LIMIT ?",
+        )
+        .bind(study.0)
+        .bind(limit)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .filter_map(|row| verified_from_row(row).transpose())
+            .collect()
+    }
+
+    /// The best verified trials of all studies.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn models(&self, limit: u32) -> Result<Vec<ModelRow>, StoreError> {
+        let mut models = Vec::new();
+        for study in self.studies().await? {
+            for row in self.verified_trials(study.id, limit).await? {
+                models.push(ModelRow {
+                    study: study.clone(),
+                    row,
+                });
+            }
+        }
+        models.sort_by(|a, b| {
+            let by_score = b.row.scores.validation.total_cmp(&a.row.scores.validation);
+            by_score.then_with(|| {
+                (a.study.id, a.row.trial.number).cmp(&(b.study.id, b.row.trial.number))
+            })
+        });
+        models.truncate(limit as usize);
+        Ok(models)
+    }
+
+    /// Epochs that workers reported of a trial.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn epochs(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+    ) -> Result<Vec<EpochRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT epoch, step, validation_score, mean_loss, state_sha256, attempt FROM epochs
+             WHERE study_id = ? AND number = ? ORDER BY epoch",
+        )
+        .bind(study.0)
+        .bind(number.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(EpochRow {
+                    epoch: u32_column(row, "epoch")?,
+                    step: u32_column(row, "step")?,
+                    validation_score: row.try_get("validation_score")?,
+                    mean_loss: row.try_get("mean_loss")?,
+                    state_sha256: hash_column(row, "state_sha256")?,
+                    attempt: u32_column(row, "attempt")?,
+                })
+            })
+            .collect()
+    }
+
+    /// All leases of a trial, oldest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn leases(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+    ) -> Result<Vec<LeaseRow>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT attempt, volunteer_id, nickname, granted_millis, ended_millis, ended
+             FROM leases JOIN volunteers ON volunteers.id = leases.volunteer_id
+             WHERE study_id = ? AND number = ? ORDER BY attempt",
+        )
+        .bind(study.0)
+        .bind(number.0)
+        .fetch_all(&self.readers)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let ended_millis: Option<i64> = row.try_get("ended_millis")?;
+                let ended: Option<String> = row.try_get("ended")?;
+                Ok(LeaseRow {
+                    attempt: u32_column(row, "attempt")?,
+                    volunteer: volunteer_from_row(row)?,
+                    granted: Timestamp(row.try_get("granted_millis")?),
+                    ended: ended_millis.map(Timestamp).zip(ended),
+                })
+            })
+            .collect()
+    }
+
+    /// How many trials a volunteer has in hand.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn running_trials_of(&self, volunteer: VolunteerId) -> Result<u32, StoreError> {
+        let row = sqlx::query(
+            "SELECT COUNT(*) AS running FROM leases WHERE volunteer_id = ? AND ended_millis IS NULL",
+        )
+        .bind(volunteer.0)
+        .fetch_one(&self.readers)
+        .await?;
+        u32_column(&row, "running")
+    }
+
+    /// The claim that has waited longest for its verdict.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn next_claim(&self) -> Result<Option<(StoredStudy, Trial)>, StoreError> {
+        let row = sqlx::query(
+            "SELECT study_id, trial FROM trials WHERE state = 'checking'
+             ORDER BY changed_millis LIMIT 1",
+        )
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let id = StudyId(u32_column(&row, "study_id")?);
+        let trial: Trial = json_column(&row, "trial")?;
+        let number = trial.number;
+        let study = self
+            .study(id)
+            .await?
+            .ok_or(StoreError::NoTrial { study: id, number })?;
+        Ok(Some((study, trial)))
+    }
+
+    /// The claim was right: the trial is on the leaderboard and the volunteer credited.
+    ///
+    /// # Errors
+    /// There is no such claim.
+    pub async fn verified(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+        scores: Scores,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.decide(study, number, true, now, |trial| {
+            trial.verified(scores, now)
+        })
+        .await
+    }
+
+    /// The claim of a divergence was right.
+    ///
+    /// # Errors
+    /// There is no such claim.
+    pub async fn diverged(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.decide(study, number, true, now, Trial::diverged).await
+    }
+
+    /// The claim was wrong: the trial goes back.
+    ///
+    /// # Errors
+    /// There is no such claim.
+    pub async fn rejected(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+        policy: LeasePolicy,
+        reason: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.decide(study, number, false, now, |trial| {
+            trial.rejected(policy, reason)
+        })
+        .await
+    }
+
+    async fn decide(
+        &self,
+        study: StudyId,
+        number: TrialNumber,
+        is_right: bool,
+        now: Timestamp,
+        verdict: impl FnOnce(Trial) -> Result<Trial, tabsweep_study::TransitionError>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let trial = load_trial(&mut tx, study, number).await?;
+        let claimant = match &trial.state {
+            TrialState::Checking(pending) => Some(pending.volunteer),
+            _ => None,
+        };
+        let trial = verdict(trial)?;
+        save_trial(&mut tx, study, &trial, now.0).await?;
+        finish_study_if_done(&mut tx, study).await?;
+        let credit = if is_right {
+            "UPDATE volunteers SET verified = verified + 1 WHERE id = ?"
+        } else {
+            "UPDATE volunteers SET rejected = rejected + 1 WHERE id = ?"
+        };
+        sqlx::query(credit)
+            .bind(claimant.map(|id| id.0))
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn volunteer_from_row(row: &SqliteRow) -> Result<(VolunteerId, String), StoreError> {
+    Ok((
+        VolunteerId(u32_column(row, "volunteer_id")?),
+        row.try_get("nickname")?,
+    ))
+}
+
+fn verified_from_row(row: &SqliteRow) -> Result<Option<VerifiedRow>, StoreError> {
+    let trial: Trial = json_column(row, "trial")?;
+    let TrialState::Verified(verified) = trial.state.clone() else {
+        return Ok(None);
+    };
+    Ok(Some(VerifiedRow {
+        trial,
+        scores: verified.scores,
+        weights_sha256: verified.weights_sha256,
+        volunteer: volunteer_from_row(row)?,
+        verified: verified.verified,
+    }))
+}

@@ -1,0 +1,102 @@
+//! Which lease uploaded which bytes, and which bytes nobody needs any more.
+
+use tabsweep_protocol::{LeaseToken, Sha256};
+use tabsweep_study::Timestamp;
+
+use super::{
+    Store, StoreError, Tx,
+    rows::{hash_column, u32_column},
+};
+
+impl Store {
+    /// Notes that bytes have arrived; they are on disk already.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_upload(
+        &self,
+        token: &LeaseToken,
+        sha256: &Sha256,
+        bytes: u64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO uploads (token, sha256, bytes, uploaded_millis) VALUES (?, ?, ?, ?)
+             ON CONFLICT (token, sha256) DO NOTHING",
+        )
+        .bind(token.as_str())
+        .bind(sha256.as_str())
+        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
+        .bind(now.0)
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
+    /// Uploads from before `before` that no trial needs: neither as its checkpoint, nor as its
+    /// weights, nor for a check under way. Their rows are deleted; the caller deletes the bytes.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn take_unneeded_uploads(
+        &self,
+        before: Timestamp,
+    ) -> Result<Vec<Sha256>, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT sha256 FROM uploads GROUP BY sha256
+             HAVING MAX(uploaded_millis) < ?
+                AND NOT EXISTS (SELECT 1 FROM trials WHERE trials.checkpoint = uploads.sha256)
+                AND NOT EXISTS (SELECT 1 FROM trials WHERE trials.weights_sha256 = uploads.sha256)
+                AND NOT EXISTS (
+                    SELECT 1 FROM uploads AS same
+                    JOIN leases ON leases.token = same.token
+                    JOIN trials ON trials.study_id = leases.study_id
+                               AND trials.number = leases.number
+                    WHERE same.sha256 = uploads.sha256 AND trials.state = 'checking')",
+        )
+        .bind(before.0)
+        .fetch_all(&mut *tx)
+        .await?;
+        let hashes = rows
+            .iter()
+            .map(|row| hash_column(row, "sha256"))
+            .collect::<Result<Vec<_>, _>>()?;
+        for hash in &hashes {
+            sqlx::query("DELETE FROM uploads WHERE sha256 = ?")
+                .bind(hash.as_str())
+                .execute(&mut *tx)
+                .await?;
+        }
+        tx.commit().await?;
+        Ok(hashes)
+    }
+
+    /// Whether the blob is the weights of a verified trial, which anybody may have.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn is_verified_weights(&self, sha256: &Sha256) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT COUNT(*) AS trials FROM trials WHERE weights_sha256 = ?")
+            .bind(sha256.as_str())
+            .fetch_one(&self.readers)
+            .await?;
+        Ok(u32_column(&row, "trials")? > 0)
+    }
+}
+
+pub(super) async fn require_upload(
+    tx: &mut Tx,
+    token: &LeaseToken,
+    sha256: &Sha256,
+) -> Result<(), StoreError> {
+    let row = sqlx::query("SELECT COUNT(*) AS uploads FROM uploads WHERE token = ? AND sha256 = ?")
+        .bind(token.as_str())
+        .bind(sha256.as_str())
+        .fetch_one(&mut **tx)
+        .await?;
+    if u32_column(&row, "uploads")? == 0 {
+        return Err(StoreError::NotUploaded);
+    }
+    Ok(())
+}

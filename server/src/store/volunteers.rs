@@ -1,0 +1,112 @@
+//! Who lends compute. Tokens are stored as hashes: a stolen database lets nobody speak for them.
+
+use sqlx::{Row, sqlite::SqliteRow};
+use tabsweep_protocol::VolunteerId;
+use tabsweep_study::Timestamp;
+
+use super::{Store, StoreError, rows::u32_column};
+
+/// A volunteer as stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volunteer {
+    /// Id.
+    pub id: VolunteerId,
+    /// Chosen by the volunteer, not unique.
+    pub nickname: String,
+    /// Claims found right.
+    pub verified: u32,
+    /// Claims found wrong.
+    pub rejected: u32,
+}
+
+impl Volunteer {
+    /// Whether this volunteer may have work: not after several wrong claims that right ones don't
+    /// outweigh.
+    pub fn is_trusted(&self) -> bool {
+        self.rejected < 3 || self.rejected <= self.verified
+    }
+}
+
+impl Store {
+    /// Registers a volunteer.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_volunteer(
+        &self,
+        nickname: &str,
+        token_sha256: &str,
+        now: Timestamp,
+    ) -> Result<VolunteerId, StoreError> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM volunteers")
+            .fetch_one(&mut *tx)
+            .await?;
+        let id = u32_column(&row, "id")?;
+        sqlx::query(
+            "INSERT INTO volunteers (id, nickname, token_sha256, registered_millis, seen_millis)
+             VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(nickname)
+        .bind(token_sha256)
+        .bind(now.0)
+        .bind(now.0)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(VolunteerId(id))
+    }
+
+    /// The volunteer with this token.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volunteer_by_token(
+        &self,
+        token_sha256: &str,
+    ) -> Result<Option<Volunteer>, StoreError> {
+        let row = sqlx::query(
+            "SELECT id, nickname, verified, rejected FROM volunteers WHERE token_sha256 = ?",
+        )
+        .bind(token_sha256)
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(volunteer_from_row).transpose()
+    }
+
+    /// A registered volunteer as of now.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volunteer(&self, id: VolunteerId) -> Result<Volunteer, StoreError> {
+        let row =
+            sqlx::query("SELECT id, nickname, verified, rejected FROM volunteers WHERE id = ?")
+                .bind(id.0)
+                .fetch_one(&self.readers)
+                .await?;
+        volunteer_from_row(&row)
+    }
+
+    /// Notes that the volunteer was there.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn volunteer_seen(&self, id: VolunteerId, now: Timestamp) -> Result<(), StoreError> {
+        sqlx::query("UPDATE volunteers SET seen_millis = ? WHERE id = ?")
+            .bind(now.0)
+            .bind(id.0)
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+}
+
+fn volunteer_from_row(row: &SqliteRow) -> Result<Volunteer, StoreError> {
+    Ok(Volunteer {
+        id: VolunteerId(u32_column(row, "id")?),
+        nickname: row.try_get("nickname")?,
+        verified: u32_column(row, "verified")?,
+        rejected: u32_column(row, "rejected")?,
+    })
+}

@@ -1,0 +1,97 @@
+//! Creating a study: read the file, get the data, store both.
+
+use serde_json::Map;
+use tabsweep_protocol::{StudyId, Value};
+use tabsweep_study::Study;
+
+use crate::{
+    app::App,
+    datasets::{self, DataSetError},
+    store::StoreError,
+    study_file::{self, StudyFileError},
+    verification,
+};
+
+/// Why a study can't be created.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// The study file is wrong.
+    #[error(transparent)]
+    File {
+        /// Where and how.
+        #[from]
+        source: StudyFileError,
+    },
+    /// The data set can't be had.
+    #[error(transparent)]
+    DataSet {
+        /// Why not.
+        #[from]
+        source: DataSetError,
+    },
+    /// The database failed.
+    #[error(transparent)]
+    Store {
+        /// How.
+        #[from]
+        source: StoreError,
+    },
+}
+
+/// Reads a study file; names and values are those of the trainer.
+///
+/// # Errors
+/// The first thing that is wrong in it.
+pub fn parse(text: &str) -> Result<Study, StudyFileError> {
+    study_file::parse(text, |name, value| {
+        verification::check_setting(&Map::from_iter([(name.to_owned(), json(value))]))
+    })
+}
+
+/// Creates a study from a study file.
+///
+/// # Errors
+/// The file is wrong, the data can't be had, or the database failed.
+pub async fn create(app: &App, text: &str) -> Result<StudyId, CreateError> {
+    let study = parse(text)?;
+    let dataset = study.dataset.clone();
+    create_on(app, &study, &dataset).await
+}
+
+/// Creates a study on the data set called `dataset`, whatever the study itself names.
+///
+/// # Errors
+/// The data can't be had, or the database failed.
+pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyId, CreateError> {
+    let data = app.sources.find(dataset).await?;
+    let blobs = app.data.clone();
+    let manifest = tokio::task::spawn_blocking(move || datasets::store(&data, &blobs))
+        .await
+        .expect("storing a data set does not panic")?;
+    let id = app
+        .store
+        .add_study(study, &manifest, app.clock.now())
+        .await?;
+    app.work_may_exist();
+    app.study_changed(id);
+    Ok(id)
+}
+
+/// A setting as the trainer takes it.
+pub(crate) fn setting(
+    parameters: &tabsweep_protocol::Parameters,
+) -> Map<String, serde_json::Value> {
+    parameters
+        .iter()
+        .map(|(name, value)| (name.clone(), json(value)))
+        .collect()
+}
+
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Bool(value) => (*value).into(),
+        Value::Int(value) => (*value).into(),
+        Value::Float(value) => (*value).into(),
+        Value::Text(value) => value.as_str().into(),
+    }
+}

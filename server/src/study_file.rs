@@ -1,0 +1,306 @@
+//! Study files: TOML to a study, with errors that point at the line. Which names and values a
+//! trainer understands is asked of the caller.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use serde::Deserialize;
+use serde_spanned::Spanned;
+use tabsweep_protocol::{Parameters, Seed, Value};
+use tabsweep_study::{
+    Choices, Distribution, FloatRange, IntRange, Objective, SamplerKind, Space, Study,
+};
+
+/// What is wrong with a study file, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}: {message}")]
+pub struct StudyFileError {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in characters.
+    pub column: usize,
+    /// What was found and what was expected.
+    pub message: String,
+}
+
+/// Most trials that one study may have.
+const MOST_TRIALS: i64 = 1_000_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Spanned<String>,
+    dataset: Spanned<String>,
+    #[serde(default)]
+    objective: Objective,
+    trials: Spanned<i64>,
+    #[serde(default)]
+    seed: Option<Spanned<i64>>,
+    #[serde(default)]
+    sampler: Option<SamplerKind>,
+    #[serde(default)]
+    enqueue: Vec<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
+    space: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Entry {
+    Float {
+        low: f64,
+        high: f64,
+        #[serde(default)]
+        log: bool,
+    },
+    Int {
+        low: i64,
+        high: i64,
+        #[serde(default)]
+        step: Option<i64>,
+        #[serde(default)]
+        log: bool,
+    },
+    Categorical {
+        choices: Vec<toml::Value>,
+    },
+}
+
+/// A message and the bytes of the file that it is about.
+type Located = (Range<usize>, String);
+
+/// Parses a study file. `check` is asked about every hyper-parameter's name with the values at the
+/// edges of its range, and says what is wrong with them.
+///
+/// # Errors
+/// The first thing that is wrong.
+pub fn parse(
+    text: &str,
+    check: impl Fn(&str, &Value) -> Result<(), String>,
+) -> Result<Study, StudyFileError> {
+    let file: File = toml::from_str(text).map_err(|error| {
+        locate(
+            text,
+            (error.span().unwrap_or(0..0), error.message().to_owned()),
+        )
+    })?;
+    study(file, &check).map_err(|located| locate(text, located))
+}
+
+fn locate(text: &str, (span, message): Located) -> StudyFileError {
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    StudyFileError {
+        line: before.matches('\n').count() + 1,
+        column: before[line_start..].chars().count() + 1,
+        message,
+    }
+}
+
+fn study(
+    file: File,
+    check: &impl Fn(&str, &Value) -> Result<(), String>,
+) -> Result<Study, Located> {
+    let name = file.name.get_ref().trim().to_owned();
+    if name.is_empty() || name.chars().count() > 120 {
+        let message = "`name` must have 1 to 120 characters".to_owned();
+        return Err((file.name.span(), message));
+    }
+    let trials = *file.trials.get_ref();
+    if !(1..=MOST_TRIALS).contains(&trials) {
+        let message =
+            format!("`trials` must be a whole number from 1 to {MOST_TRIALS}, found {trials}");
+        return Err((file.trials.span(), message));
+    }
+    let space = space(file.space, check)?;
+    let enqueued = file
+        .enqueue
+        .into_iter()
+        .map(|setting| enqueued(setting, &space, check))
+        .collect::<Result<_, _>>()?;
+    Ok(Study {
+        name,
+        dataset: file.dataset.into_inner(),
+        objective: file.objective,
+        trials: u32::try_from(trials).expect("trials are bounded above"),
+        seed: seed(file.seed)?,
+        sampler: file.sampler.unwrap_or(SamplerKind::Random),
+        enqueued,
+        space,
+    })
+}
+
+fn seed(seed: Option<Spanned<i64>>) -> Result<Seed, Located> {
+    let Some(seed) = seed else { return Ok(Seed(0)) };
+    u64::try_from(*seed.get_ref()).map(Seed).map_err(|_| {
+        (
+            seed.span(),
+            format!("`seed` must not be negative, found {}", seed.get_ref()),
+        )
+    })
+}
+
+fn space(
+    entries: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    check: &impl Fn(&str, &Value) -> Result<(), String>,
+) -> Result<Space, Located> {
+    let mut space = Space::default();
+    // In the order of the file, so that the first error is the first for the reader.
+    let mut entries: Vec<_> = entries.into_iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, entry) in entries {
+        let span = entry.span();
+        let distribution = distribution(entry.into_inner())
+            .map_err(|message| (span.clone(), format!("`{}`: {message}", name.get_ref())))?;
+        for value in distribution.extremes() {
+            check(name.get_ref(), &value).map_err(|message| (name.span(), message))?;
+        }
+        space.0.insert(name.into_inner(), distribution);
+    }
+    Ok(space)
+}
+
+fn distribution(entry: toml::Value) -> Result<Distribution, String> {
+    if !entry.is_table() {
+        return Ok(Distribution::Fixed {
+            value: scalar(entry)?,
+        });
+    }
+    let entry = Entry::deserialize(entry).map_err(|error| error.message().to_owned())?;
+    let distribution = match entry {
+        Entry::Float { low, high, log } => FloatRange::new(low, high, log).map(Distribution::Float),
+        Entry::Int {
+            low,
+            high,
+            step,
+            log,
+        } => IntRange::new(low, high, step.unwrap_or(1), log).map(Distribution::Int),
+        Entry::Categorical { choices } => {
+            let values = choices.into_iter().map(scalar).collect::<Result<_, _>>()?;
+            Choices::new(values).map(|choices| Distribution::Categorical { choices })
+        }
+    };
+    distribution.map_err(|error| error.to_string())
+}
+
+fn scalar(value: toml::Value) -> Result<Value, String> {
+    match value {
+        toml::Value::Boolean(value) => Ok(Value::Bool(value)),
+        toml::Value::Integer(value) => Ok(Value::Int(value)),
+        toml::Value::Float(value) if value.is_finite() => Ok(Value::Float(value)),
+        toml::Value::String(value) => Ok(Value::Text(value)),
+        other => Err(format!(
+            "expected a number, true or false, a name, or a table with `type` float, int or \
+             categorical; found {other}"
+        )),
+    }
+}
+
+fn enqueued(
+    setting: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
+    space: &Space,
+    check: &impl Fn(&str, &Value) -> Result<(), String>,
+) -> Result<Parameters, Located> {
+    let mut parameters = Parameters::new();
+    for (name, value) in setting {
+        let span = value.span();
+        if !space.0.contains_key(name.get_ref()) {
+            let message = format!("`{}` is not in [space]", name.get_ref());
+            return Err((name.span(), message));
+        }
+        let value = scalar(value.into_inner()).map_err(|message| (span.clone(), message))?;
+        check(name.get_ref(), &value).map_err(|message| (span, message))?;
+        parameters.insert(name.into_inner(), value);
+    }
+    Ok(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"name = "A study"
+dataset = "mnist"
+trials = 8
+seed = 2016
+
+[space]
+learning_rate = { type = "float", low = 1e-3, high = 3e-2, log = true }
+hidden_units = { type = "int", low = 32, high = 256, step = 32 }
+optimizer = { type = "categorical", choices = ["adamw", "sgd"] }
+batch_norm = true
+
+[[enqueue]]
+learning_rate = 0.01
+"#;
+
+    fn knows(name: &str, value: &Value) -> Result<(), String> {
+        match (name, value) {
+            ("batch_size", _) => Err("no hyper-parameter is called `batch_size`".into()),
+            ("hidden_units", Value::Int(512..)) => Err("`hidden_units` is at most 511".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn error(from: &str, to: &str) -> StudyFileError {
+        let text = GOOD.replacen(from, to, 1);
+        assert_ne!(text, GOOD, "{from} is not in the file");
+        parse(&text, knows).unwrap_err()
+    }
+
+    #[test]
+    fn a_study_file_is_read() {
+        let study = parse(GOOD, knows).unwrap();
+        assert_eq!((study.trials, study.seed), (8, Seed(2016)));
+        assert_eq!(study.space.0.len(), 4);
+        assert_eq!(study.enqueued[0]["learning_rate"], Value::Float(0.01));
+    }
+
+    #[test]
+    fn errors_point_at_the_line() {
+        let cases = [
+            ("trials = 8", "trials = 0", 3, "1 to 1000000"),
+            ("trials = 8", "trials = \"8\"", 3, "expected i64"),
+            ("seed = 2016", "seed = -1", 4, "must not be negative"),
+            ("seed = 2016", "sead = 2016", 4, "unknown field `sead`"),
+            (
+                "low = 1e-3",
+                "low = 0.0",
+                7,
+                "log scale needs `low` above 0",
+            ),
+            ("high = 3e-2", "high = 1e-4", 7, "must not be above `high`"),
+            ("step = 32", "step = 33", 8, "divide high - low"),
+            ("high = 256", "high = 512", 8, "at most 511"),
+            ("hidden_units", "batch_size", 8, "no hyper-parameter"),
+            ("type = \"int\"", "type = \"whole\"", 8, "unknown variant"),
+            ("[\"adamw\", \"sgd\"]", "[]", 9, "at least one"),
+            (
+                "batch_norm = true",
+                "batch_norm = [1]",
+                10,
+                "expected a number",
+            ),
+            (
+                "\nlearning_rate = 0.01",
+                "\ndropout = 0.01",
+                13,
+                "not in [space]",
+            ),
+        ];
+        for (from, to, line, message) in cases {
+            let error = error(from, to);
+            assert_eq!(error.line, line, "{error}");
+            assert!(error.message.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn broken_toml_is_an_error_with_a_place() {
+        assert_eq!(error("trials = 8", "trials = ").line, 3);
+        assert!(
+            parse("", knows)
+                .unwrap_err()
+                .message
+                .contains("missing field")
+        );
+    }
+}
