@@ -44,11 +44,14 @@ pub fn build_stages(workspace: &Workspace) -> bool {
 
 /// Builds the server's program. Cargo itself sees what has changed.
 ///
+/// Names no package: with the whole workspace in view, dependencies get the same features as in
+/// `cargo test`, and both use the same compiled ones.
+///
 /// # Errors
 /// When it does not compile.
 pub fn build_server(workspace: &Workspace) -> Result<Success, StageError> {
     let mut command = cargo::active(workspace);
-    command.args(["build", "--release", "--package", "tabsweep-server"]);
+    command.args(["build", "--release", "--bin", "tabsweep"]);
     process::run(&mut command)?;
     Ok(Success::Done)
 }

@@ -56,8 +56,11 @@ impl AptGet {
         };
         // `sudo` drops variables, so they pass through `env`. The lock is often held by a machine's
         // own nightly upgrades: wait for a while.
-        let apt_get = ["apt-get", "--quiet", "--option=DPkg::Lock::Timeout=300"];
-        command.arg("DEBIAN_FRONTEND=noninteractive").args(apt_get);
+        command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"]);
+        command.args([
+            "--option=DPkg::Lock::Timeout=300",
+            "--option=Dpkg::Use-Pty=0",
+        ]);
         command
     }
 }

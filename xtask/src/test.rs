@@ -180,6 +180,7 @@ pub fn test(workspace: &Workspace, options: &TestOptions) -> ExitCode {
     let bench = Bench { workspace, mnist };
     bench.announce_mnist();
     let stages = run_all(&bench, &planned(options.only, options.quick));
+    // Once more where nobody can miss it: the first line has long scrolled away.
     bench.announce_mnist();
     println!("\n{stages}");
     if stages.all_well() {
