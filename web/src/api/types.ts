@@ -8,13 +8,16 @@ type Schemas = components["schemas"];
 export type Best = Schemas["Best"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
 export type ModelView = Schemas["ModelView"];
-export type Parameters = Schemas["Parameters"];
+/** A setting: hyper-parameters by name. */
+export type Parameters = LeaderboardRow["parameters"];
 export type StudyDetail = Schemas["StudyDetail"];
 export type StudySummary = Schemas["StudySummary"];
 export type TrialCounts = Schemas["TrialCounts"];
 export type TrialDetail = Schemas["TrialDetail"];
-export type TrialState = Schemas["TrialState"];
+/** Where a trial that exists can stand; the server counts those that do not exist yet as well. */
+export type TrialState = Exclude<keyof TrialCounts, "unsuggested">;
 export type TrialSummary = Schemas["TrialSummary"];
-export type Value = Schemas["Value"];
+/** One hyper-parameter's value. */
+export type Value = Parameters[string];
 export type VolunteerName = Schemas["VolunteerName"];
 export type WorkerView = Schemas["WorkerView"];

@@ -1,52 +1,16 @@
-// What a worker tells the page, as the JSON of the volunteer crate has it.
+// What a worker tells the page. The shapes come from the server's OpenAPI document, which describes
+// them beside its own.
 
-import type { Parameters } from "../api/types";
+import type { components } from "../api/schema";
 
-/** Why a worker does nothing. */
-export type Idle =
-  | "connecting"
-  | "asking"
-  | "no_study"
-  | "all_finished"
-  | "all_leased"
-  | "not_trusted"
-  | "server_trouble"
-  | "failed"
-  | "stopped"
-  | "outdated";
+type Schemas = components["schemas"];
 
-/** A trial in a worker's hands. Steps are the optimiser's; `steps` is 0 until known. */
-export interface Training {
-  study: number;
-  study_name: string;
-  trial: number;
-  attempt: number;
-  parameters: Parameters;
-  step: number;
-  steps: number;
-  steps_per_epoch: number;
-  loss: number | null;
-  images_per_sec: number;
-  validation_score: number | null;
-}
+export type Counts = Schemas["Counts"];
+export type Idle = Schemas["Idle"];
+export type Training = Schemas["Training"];
+export type WorkerStatus = Schemas["WorkerStatus"];
 
-/** What has become of a worker's results. */
-export interface Counts {
-  claimed: number;
-  verified: number;
-  rejected: number;
-}
-
-export type Activity =
-  | { activity: "idle"; why: Idle }
-  | ({ activity: "preparing" | "training" | "claiming" } & Training);
-
-export type WorkerStatus = Activity & {
-  connection: "connecting" | "open" | "closed";
-  counts: Counts;
-};
-
-/** What happens to a worker. */
+/** What happens to a worker, as the wasm module words it. */
 export type LenderEvent =
   | { event: "status"; status: WorkerStatus }
   /** The server runs another build. */

@@ -18,7 +18,7 @@ export function ended(counts: TrialCounts): number {
 }
 
 /** Name of a state on screen. */
-export function label(state: TrialState): string {
+export function label(state: string): string {
   return STATES.find((known) => known.state === state)?.label ?? state;
 }
 
