@@ -4,14 +4,14 @@ import { message, requestError } from "./problem";
 
 describe("requestError", () => {
   it("prefers the detail over the title", () => {
-    const error = requestError(404, { type: "/problems/no-study", title: "Not found", detail: "There is no study 7." });
+    const error = requestError(404, { type: "/problems/no-study", title: "Not found", detail: "there is no study 7" });
     expect(error.message).toBe("There is no study 7.");
     expect(error.status).toBe(404);
     expect(error.type).toBe("/problems/no-study");
   });
 
   it("falls back to the title, then to the status", () => {
-    expect(requestError(409, { title: "Conflict" }).message).toBe("Conflict");
+    expect(requestError(409, { title: "Conflict" }).message).toBe("Conflict.");
     for (const body of [undefined, null, "<html>", {}, { detail: 7 }]) {
       expect(requestError(502, body).message).toBe("The server answered with status 502.");
     }

@@ -20,7 +20,7 @@ export class RequestError extends Error {
 export function requestError(status: number, body: unknown): RequestError {
   const { type, title, detail } = fields(body);
   const message = text(detail) || text(title) || `The server answered with status ${status}.`;
-  return new RequestError(message, status, text(type));
+  return new RequestError(sentence(message), status, text(type));
 }
 
 /** The error for a request that was not answered. */
@@ -32,6 +32,12 @@ export function noAnswer(): RequestError {
 export function message(error: unknown): string {
   if (error instanceof Error) return error.message;
   return typeof error === "string" ? error : "Something unexpected went wrong.";
+}
+
+/** With a capital letter and a full stop: the server's words are made to stand behind a colon. */
+function sentence(words: string): string {
+  const capital = words.charAt(0).toUpperCase() + words.slice(1);
+  return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }
 
 function fields(body: unknown): Record<string, unknown> {
