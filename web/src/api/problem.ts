@@ -34,8 +34,8 @@ export function message(error: unknown): string {
   return typeof error === "string" ? error : "Something unexpected went wrong.";
 }
 
-/** With a capital letter and a full stop: the server's words are made to stand behind a colon. */
-function sentence(words: string): string {
+/** With a capital letter and a full stop: errors are worded to stand behind a colon. */
+export function sentence(words: string): string {
   const capital = words.charAt(0).toUpperCase() + words.slice(1);
   return /[.!?]$/.test(capital) ? capital : `${capital}.`;
 }

@@ -1,6 +1,7 @@
 // One lent core: its Web Worker, what that said last, and starting it anew when it failed. Leaves
 // registering and reloading to the page, which does them once for all lanes.
 
+import { sentence } from "../api/problem";
 import { NOTHING, total } from "./counts";
 import type { LenderOptions } from "./options";
 import { UNHEARD, type Counts, type LenderEvent, type WorkerStatus } from "./status";
@@ -95,9 +96,8 @@ export class Lane {
   }
 
   #fail(reason: string): void {
-    this.#worker?.terminate();
-    this.#worker = undefined;
-    this.failure = `${reason} Another try follows in ${this.#retrySecs} s.`;
+    this.stop();
+    this.failure = `${sentence(reason)} Another try follows in ${this.#retrySecs} s.`;
     this.#retry = setTimeout(() => this.#start(), this.#retrySecs * 1000);
     this.#retrySecs = Math.min(2 * this.#retrySecs, LONGEST_RETRY_SECS);
   }

@@ -86,8 +86,8 @@ it("does not listen to a worker that was stopped", () => {
 it("tries again after a failure, each time later, and keeps the counts", () => {
   const { lane: subject, workers, last } = lane();
   last().says(idle({ claimed: 2, verified: 1, rejected: 0 }));
-  last().says({ event: "failed", reason: "Out of memory." });
-  expect(last().isTerminated).toBe(true);
+  last().says({ event: "failed", reason: "out of memory" });
+  expect(last().heard.at(-1)).toEqual({ kind: "stop" });
   expect(subject.failure).toBe("Out of memory. Another try follows in 5 s.");
 
   vi.advanceTimersByTime(5_000);
