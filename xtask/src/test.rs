@@ -115,7 +115,7 @@ const STAGES: [TestStage; 16] = [
         name: "Rust tests",
         purpose: Purpose::Test(Kind::Rust),
         needs: &[],
-        work: |bench| bench.cargo(&["test", "--release"]),
+        work: |bench| bench.cargo(&["test", "--release", "--no-fail-fast"]),
     },
     TestStage {
         name: "server",
