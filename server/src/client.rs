@@ -2,8 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use reqwest::{Client, Response, header};
+use reqwest::{Response, header};
 use serde_json::Value;
+
+use crate::http_client::client;
 
 /// Why a command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -85,7 +87,7 @@ impl Server {
         let text = read(&file)?;
         let token = read(&admin_token_file)?;
         let url = format!("{}/api/studies", self.url);
-        let request = Client::new()
+        let request = client()
             .post(&url)
             .header(header::CONTENT_TYPE, "application/toml")
             .bearer_auth(token.trim())
@@ -106,7 +108,7 @@ impl Server {
 
     async fn get(&self, path: &str) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.url);
-        match Client::new().get(&url).send().await {
+        match client().get(&url).send().await {
             Ok(response) => answer(response).await,
             Err(source) => Err(ClientError::Unreachable { url, source }),
         }

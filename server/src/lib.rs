@@ -6,6 +6,7 @@ pub mod blobs;
 pub mod client;
 pub mod clock;
 pub mod datasets;
+mod http_client;
 pub mod openapi;
 mod problem;
 pub mod roster;

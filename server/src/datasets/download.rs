@@ -15,7 +15,7 @@ use tokio::{
     io::{AsyncSeekExt, AsyncWriteExt},
 };
 
-use crate::secret::sha256_hex;
+use crate::{http_client, secret::sha256_hex};
 
 /// The largest packed file is under 10 MB; far more is no MNIST.
 const LARGEST_BYTES: u64 = 64 << 20;
@@ -81,7 +81,7 @@ impl Mirrors {
                 path: folder.to_owned(),
                 source,
             })?;
-        let client = Client::builder()
+        let client = http_client::builder()
             .connect_timeout(Duration::from_secs(5))
             .read_timeout(Duration::from_secs(20))
             .build()

@@ -61,11 +61,11 @@ async fn a_broken_download_goes_on_where_it_stopped() {
     let part = folder.path().join("x.part");
     let (url, ranges) = mirror(b"0123456789".to_vec()).await;
     tokio::fs::write(&part, b"0123").await.unwrap();
-    receive(&Client::new(), &format!("{url}/x"), &part)
+    receive(&http_client::client(), &format!("{url}/x"), &part)
         .await
         .unwrap();
     assert_eq!(tokio::fs::read(&part).await.unwrap(), b"0123456789");
-    receive(&Client::new(), &format!("{url}/x"), &part)
+    receive(&http_client::client(), &format!("{url}/x"), &part)
         .await
         .unwrap();
     assert_eq!(*ranges.lock().unwrap(), ["bytes=4-", "bytes=10-"]);
