@@ -6,9 +6,10 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::NUMERICS_VERSION;
+use crate::architecture::{ArchitectureError, Role, TensorSpec};
 use crate::hyperparameters::Hyperparameters;
 use crate::images::TrainingData;
-use crate::lenet::{ArchitectureError, LeNet, Role, TensorSpec};
+use crate::lenet::LeNet;
 use crate::optimizer::{Moments, moment_names};
 use crate::tensor_file::{Entry, TensorFile, TensorFileError, serialize};
 

@@ -1,5 +1,5 @@
-//! Decides what a trial is shown: which images, in which order, how shifted and how scaled. It does
-//! not know where the bytes come from or what learns from them.
+//! Decides what a trial is shown: which images, of which classes, and how their pixels are scaled. It
+//! does not know where the bytes come from, or in which order they are shown.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -7,7 +7,6 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::philox::{Philox, Stream};
 use crate::tensor_file::{Dtype, TensorFile, TensorFileError};
 
 /// Mean of all pixels of MNIST's training images, in 0..=1; used for every data set alike, so that
@@ -180,6 +179,18 @@ impl ImageSet {
         )
     }
 
+    /// Rows of an image.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Columns of an image.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// How many images.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -211,7 +222,7 @@ impl ImageSet {
         &self.pixels[range.start * area..range.end * area]
     }
 
-    fn image(&self, index: usize) -> &[u8] {
+    pub(crate) fn image(&self, index: usize) -> &[u8] {
         self.images(index..index + 1)
     }
 
@@ -337,114 +348,8 @@ pub fn normalised(pixels: &[u8]) -> Vec<f32> {
         .collect()
 }
 
-fn normalisation_table() -> [f32; 256] {
+pub(crate) fn normalisation_table() -> [f32; 256] {
     std::array::from_fn(|pixel| (pixel as f32 / 255.0 - PIXEL_MEAN) / PIXEL_DEVIATION)
-}
-
-/// The order in which an epoch shows the training images, and how it shifts each.
-#[derive(Clone, Debug)]
-pub struct EpochOrder {
-    epoch: usize,
-    images: Vec<u32>,
-}
-
-impl EpochOrder {
-    /// The order of `count` images in `epoch`: Fisher and Yates' shuffle.
-    #[must_use]
-    pub fn new(philox: &Philox, epoch: usize, count: usize) -> Self {
-        let mut draws = philox.draws(Stream::Shuffle, epoch as u64);
-        let count = u32::try_from(count).expect("an image set is counted in 32 bits");
-        let mut images: Vec<u32> = (0..count).collect();
-        for bound in (2..=count).rev() {
-            images.swap(bound as usize - 1, draws.below(bound) as usize);
-        }
-        Self { epoch, images }
-    }
-
-    /// The epoch this is the order of, from 0.
-    #[must_use]
-    pub fn epoch(&self) -> usize {
-        self.epoch
-    }
-
-    /// The batch of up to `size` images from position `start` of the order.
-    #[must_use]
-    pub fn batch(
-        &self,
-        philox: &Philox,
-        set: &ImageSet,
-        start: usize,
-        size: usize,
-        shift_px: usize,
-    ) -> Batch {
-        let table = normalisation_table();
-        let members = &self.images[start..self.images.len().min(start + size)];
-        let mut values = Vec::with_capacity(members.len() * set.height * set.width);
-        for &image in members {
-            let shift = Shift::draw(philox, self.epoch, image, shift_px);
-            shift.extend_with(&mut values, set, image as usize, &table);
-        }
-        let label = |&image: &u32| set.labels[image as usize];
-        Batch {
-            images: values,
-            labels: members.iter().map(label).collect(),
-        }
-    }
-}
-
-/// Images ready for the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Normalised pixels, `[labels.len(), height, width]`.
-    pub images: Vec<f32>,
-    /// The class of each image.
-    pub labels: Vec<u8>,
-}
-
-/// How far an image is moved, in pixels down and to the right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shift {
-    down: isize,
-    right: isize,
-}
-
-impl Shift {
-    /// Each axis uniform in -`largest`..=`largest`, one draw per epoch and image, whatever the order.
-    fn draw(philox: &Philox, epoch: usize, image: u32, largest: usize) -> Self {
-        let [down, right, ..] = philox.block(Stream::Shift, epoch as u64, image);
-        let choices = 2 * largest as u64 + 1;
-        let within = |word: u32| ((u64::from(word) * choices) >> 32) as isize - largest as isize;
-        Self {
-            down: within(down),
-            right: within(right),
-        }
-    }
-
-    /// Appends the image, moved; what comes in from outside is black.
-    fn extend_with(self, values: &mut Vec<f32>, set: &ImageSet, image: usize, table: &[f32; 256]) {
-        let black = table[0];
-        let pixels = set.image(image);
-        for y in 0..set.height {
-            let Some(row) = source(y, self.down, set.height) else {
-                values.extend(std::iter::repeat_n(black, set.width));
-                continue;
-            };
-            let row = &pixels[row * set.width..][..set.width];
-            values.extend(
-                (0..set.width).map(|x| match source(x, self.right, set.width) {
-                    None => black,
-                    Some(column) => table[usize::from(row[column])],
-                }),
-            );
-        }
-    }
-}
-
-/// Which of `count` places moves to `place` by `shift`, if any.
-fn source(place: usize, shift: isize, count: usize) -> Option<usize> {
-    place
-        .checked_add_signed(-shift)
-        .filter(|&from| from < count)
 }
 
 #[cfg(test)]
@@ -468,13 +373,6 @@ mod tests {
                 bytes: labels.to_vec(),
             },
         ])
-    }
-
-    fn set(count: usize, height: usize, width: usize) -> ImageSet {
-        let pixels = (0..count * height * width)
-            .map(|index| (index % 251) as u8)
-            .collect();
-        ImageSet::new("training", pixels, vec![0; count], (height, width), 2).unwrap()
     }
 
     fn refusal(training: &[u8], validation: &[u8], classes: usize) -> String {
@@ -530,63 +428,5 @@ mod tests {
         };
         assert_eq!(digest(&[0, 1]), digest(&[0, 1]));
         assert_ne!(digest(&[0, 1]), digest(&[1, 0]));
-    }
-
-    #[test]
-    fn an_epoch_shows_each_image_once_in_its_own_order() {
-        let philox = Philox::new(5);
-        let first = EpochOrder::new(&philox, 0, 100);
-        let second = EpochOrder::new(&philox, 1, 100);
-        assert_ne!(first.images, second.images);
-        let mut sorted = first.images.clone();
-        sorted.sort_unstable();
-        assert_eq!(sorted, (0..100).collect::<Vec<u32>>());
-        assert_ne!(first.images, sorted);
-    }
-
-    #[test]
-    fn shuffles_reach_every_order_of_three() {
-        let orders: std::collections::BTreeSet<Vec<u32>> = (0..100)
-            .map(|epoch| EpochOrder::new(&Philox::new(1), epoch, 3).images)
-            .collect();
-        assert_eq!(orders.len(), 6);
-    }
-
-    #[test]
-    fn batches_cover_the_order_and_the_last_takes_what_is_left() {
-        let philox = Philox::new(1);
-        let set = set(5, 2, 3);
-        let order = EpochOrder::new(&philox, 0, 5);
-        let sizes: Vec<usize> = [0, 2, 4]
-            .map(|start| order.batch(&philox, &set, start, 2, 0).labels.len())
-            .to_vec();
-        assert_eq!(sizes, [2, 2, 1]);
-        let last = order.batch(&philox, &set, 4, 2, 0);
-        assert_eq!(last.images, normalised(set.image(order.images[4] as usize)));
-    }
-
-    #[test]
-    fn a_shift_moves_pixels_and_fills_with_black() {
-        let set = set(1, 2, 3);
-        let mut moved = Vec::new();
-        let shift = Shift { down: 1, right: -1 };
-        shift.extend_with(&mut moved, &set, 0, &normalisation_table());
-        assert_eq!(moved, normalised(&[0, 0, 0, 1, 2, 0]));
-    }
-
-    #[test]
-    fn shifts_take_every_value_in_range_and_no_other() {
-        let philox = Philox::new(2);
-        let mut seen = std::collections::BTreeSet::new();
-        for image in 0..2_000 {
-            let shift = Shift::draw(&philox, 3, image, 2);
-            seen.insert((shift.down, shift.right));
-        }
-        assert_eq!(seen.len(), 25);
-        assert!(
-            seen.iter()
-                .all(|&(down, right)| down.abs() <= 2 && right.abs() <= 2)
-        );
-        assert_eq!(Shift::draw(&philox, 3, 0, 0), Shift { down: 0, right: 0 });
     }
 }

@@ -4,15 +4,19 @@
 //! entropy: data comes in as bytes, randomness as a seed, and the caller decides how many units of
 //! work ([`Training::advance`]) fit its time slice.
 //!
-//! A trial flows through the files in this order: [`hyperparameters`], [`images`], [`lenet`] (made
-//! of [`layers`], which call [`kernels`]), [`loss`], [`optimizer`] with its [`schedule`],
-//! [`evaluation`], [`checkpoint`]; [`training`] drives them. [`model`] reads finished weights back.
+//! A trial flows through the files in this order: [`hyperparameters`]; [`images`], shown in
+//! [`batches`]; [`architecture`] and [`lenet`], made of [`layers`], which call [`kernels`]; [`loss`];
+//! [`optimizer`] with its [`schedule`]; [`evaluation`]; [`checkpoint`]. [`training`] drives them, and
+//! [`model`] reads finished weights back.
 //!
 //! # Determinism
 //! Equal inputs give equal bits on every processor: all floating-point work on the way to a weight
 //! or a score is done by [`kernels`] with a fixed order of accumulation and by `libm`, never by a
-//! platform's maths library, a thread pool or a fused multiply-add.
+//! platform's maths library or a fused multiply-add. Natively candle may spread the addition of two
+//! large gradients over threads of its own (`CANDLE_NUM_THREADS`): elementwise, so the bits stay.
 
+pub mod architecture;
+pub mod batches;
 pub mod checkpoint;
 pub mod evaluation;
 pub mod hyperparameters;
@@ -28,13 +32,13 @@ pub mod schedule;
 pub mod tensor_file;
 pub mod training;
 
+pub use architecture::ArchitectureError;
 pub use checkpoint::{CheckpointError, sha256_hex};
 pub use hyperparameters::{HyperparameterError, Hyperparameters, OptimizerKind, ScheduleKind};
 pub use images::{DataError, ImageSet, TrainingData};
-pub use lenet::ArchitectureError;
 pub use model::{Model, ModelError};
 pub use tensor_file::TensorFileError;
-pub use training::{Progress, Training, TrainingError};
+pub use training::{EpochFigures, Progress, Training, TrainingError};
 
 /// The version of the numeric contract: it changes whenever the same inputs would give other bits.
 ///

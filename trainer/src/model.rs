@@ -3,11 +3,12 @@
 
 use thiserror::Error;
 
+use crate::architecture::{Architecture, ArchitectureError, TensorSpec};
 use crate::evaluation::{CHUNK, count_correct};
 use crate::hyperparameters::Hyperparameters;
 use crate::images::normalised;
 use crate::kernels::cross_entropy::softmax;
-use crate::lenet::{Architecture, ArchitectureError, LeNet};
+use crate::lenet::LeNet;
 use crate::tensor_file::{TensorFile, TensorFileError};
 
 /// Why weights can't be used.
@@ -64,7 +65,7 @@ impl Model {
         })
     }
 
-    fn values(file: &TensorFile, spec: &crate::lenet::TensorSpec) -> Result<Vec<f32>, ModelError> {
+    fn values(file: &TensorFile, spec: &TensorSpec) -> Result<Vec<f32>, ModelError> {
         Ok(file.floats(&spec.name, &spec.shape)?)
     }
 

@@ -4,11 +4,13 @@
 use candle_core::Var;
 use thiserror::Error;
 
+use crate::architecture::{Architecture, ArchitectureError, initial_values};
+use crate::batches::{Batch, EpochOrder};
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Fingerprint, State};
 use crate::evaluation;
 use crate::hyperparameters::Hyperparameters;
-use crate::images::{Batch, EpochOrder, TrainingData};
-use crate::lenet::{Architecture, ArchitectureError, LeNet, Randomness, initial_values};
+use crate::images::TrainingData;
+use crate::lenet::{LeNet, Randomness};
 use crate::loss::cross_entropy;
 use crate::optimizer::Optimizer;
 use crate::philox::Philox;
@@ -158,7 +160,7 @@ impl Training {
         let philox = Philox::new(seed);
         let total_steps = total_steps(&hyperparameters, &data);
         let per_epoch = total_steps / hyperparameters.epochs as u64;
-        let ends_epoch = state.step > 0 && state.step % per_epoch == 0;
+        let ends_epoch = state.step > 0 && state.step.is_multiple_of(per_epoch);
         let epoch = (state.step.min(total_steps - 1) / per_epoch) as usize;
         Self {
             fingerprint: Fingerprint::new(&hyperparameters, seed, &data),
@@ -204,7 +206,7 @@ impl Training {
         if self.order.epoch() != epoch {
             self.order = EpochOrder::new(&self.philox, epoch, self.data.training().len());
         }
-        if self.step % self.steps_per_epoch() == 0 {
+        if self.step.is_multiple_of(self.steps_per_epoch()) {
             self.loss_sum = 0.0;
         }
         let batch = self.batch();
@@ -215,7 +217,7 @@ impl Training {
         }
         self.step += 1;
         self.loss_sum += f64::from(loss) * count as f64;
-        if self.step % self.steps_per_epoch() == 0 {
+        if self.step.is_multiple_of(self.steps_per_epoch()) {
             self.phase = Phase::Evaluating {
                 done: 0,
                 correct: 0,

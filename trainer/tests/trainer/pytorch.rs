@@ -46,7 +46,8 @@
 
 use crate::fixtures::setting;
 use candle_core::Var;
-use tabsweep_trainer::lenet::{Architecture, LeNet, Randomness, Role, TensorSpec, initial_values};
+use tabsweep_trainer::architecture::{Architecture, Role, TensorSpec, initial_values};
+use tabsweep_trainer::lenet::{LeNet, Randomness};
 use tabsweep_trainer::loss::cross_entropy;
 use tabsweep_trainer::optimizer::Optimizer;
 use tabsweep_trainer::philox::Philox;
