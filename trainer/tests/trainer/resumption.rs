@@ -45,7 +45,7 @@ fn every_step_is_a_place_to_resume_from() {
     finish(&mut uninterrupted);
     while !matches!(relay.advance().unwrap(), Progress::Finished(_)) {
         // At the end of an epoch resuming scores it again: go past that, or it would never end.
-        if relay.step() % relay.steps_per_epoch() != 0 {
+        if !relay.step().is_multiple_of(relay.steps_per_epoch()) {
             relay = resumed(&hyperparameters, &relay.checkpoint());
         }
     }
