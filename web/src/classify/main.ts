@@ -1,3 +1,5 @@
+// The script of the classify page.
+
 import "../style/page.css";
 
 import { showPage } from "../page/show";

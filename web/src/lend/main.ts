@@ -1,3 +1,5 @@
+// The script of the lend page.
+
 import "../style/page.css";
 
 import { showPage } from "../page/show";

@@ -1,3 +1,5 @@
+// The script of the studies pages.
+
 import "../style/page.css";
 
 import { showPage } from "../page/show";
