@@ -3,8 +3,7 @@
 // the sources can be checked before anything was compiled.
 
 declare module "*/wasm/worker_wasm.js" {
-  export type InitInput = { module_or_path: WebAssembly.Module | URL | string | Request | Response };
-  export default function init(input?: InitInput): Promise<unknown>;
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   export function build(): string;
   export class Lender {
     constructor(options: string, on_status: (event: string) => void);

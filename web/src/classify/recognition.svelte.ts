@@ -4,6 +4,7 @@
 import * as api from "../api/client";
 import { message } from "../api/problem";
 import type { ModelView } from "../api/types";
+import { compiledProgram } from "../page/program";
 import init, { Classifier, digit_from_picture } from "../wasm/worker_wasm.js";
 
 export class Recognition {
@@ -26,7 +27,7 @@ export class Recognition {
     this.isLoading = true;
     this.trouble = null;
     try {
-      this.#program ??= init();
+      this.#program ??= compiledProgram().then((program) => init({ module_or_path: program }));
       const [weights] = await Promise.all([api.blob(model.weights_sha256), this.#program]);
       if (model !== this.#wanted) return;
       this.#use(model, weights);

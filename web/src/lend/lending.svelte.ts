@@ -2,11 +2,11 @@
 // the server runs another build. Nothing is created or computed before `start`.
 
 import { message } from "../api/problem";
+import { compiledProgram } from "../page/program";
 import { stayAwake } from "./awake";
 import { total } from "./counts";
 import { Lane, STOP_MILLIS, type LaneHost } from "./lane.svelte";
 import { lenderOptions } from "./options";
-import { compiledProgram } from "./program";
 import { delayHere, prepareReload } from "./reload";
 import type { Counts } from "./status";
 import { dropToken, tokenFor } from "./volunteer";

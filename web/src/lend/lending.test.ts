@@ -7,7 +7,7 @@ import type { LenderEvent } from "./status";
 
 const program = vi.hoisted(() => ({ compiledProgram: vi.fn() }));
 const volunteer = vi.hoisted(() => ({ tokenFor: vi.fn(), dropToken: vi.fn() }));
-vi.mock("./program", () => program);
+vi.mock("../page/program", () => program);
 vi.mock("./volunteer", () => volunteer);
 
 class FakeWorker {
