@@ -15,5 +15,7 @@ pub(crate) fn builder() -> ClientBuilder {
 /// # Panics
 /// When the system has no certificates to trust at all.
 pub(crate) fn client() -> Client {
-    builder().build().expect("a client without options can be built")
+    builder()
+        .build()
+        .expect("a client without options can be built")
 }

@@ -55,10 +55,14 @@ pub struct Connected {
     orders: mpsc::Sender<Order>,
 }
 
+/// Names a worker. Worker ids are public and chosen by the workers: a stranger who uses another's
+/// must not get its place.
+pub type RosterKey = (VolunteerId, WorkerId);
+
 /// A socket's place in the roster.
 #[derive(Debug)]
 pub struct Place {
-    worker: WorkerId,
+    key: RosterKey,
     /// What the server wants of the socket.
     pub orders: mpsc::Receiver<Order>,
 }
@@ -66,7 +70,7 @@ pub struct Place {
 /// All connected workers.
 #[derive(Debug, Default)]
 pub struct Roster {
-    workers: Mutex<BTreeMap<WorkerId, Connected>>,
+    workers: Mutex<BTreeMap<RosterKey, Connected>>,
 }
 
 /// Orders that one socket lets pile up before it counts as gone.
@@ -92,7 +96,8 @@ impl Roster {
             in_hand: None,
             orders,
         };
-        if let Some(older) = self.lock().insert(worker.clone(), connected) {
+        let key = (volunteer, worker);
+        if let Some(older) = self.lock().insert(key.clone(), connected) {
             // A full channel belongs to a socket that will notice by itself.
             let _ = older.orders.try_send(Order::Replaced);
         }
@@ -107,24 +112,24 @@ impl Roster {
         place.orders.close();
         let mut workers = self.lock();
         if workers
-            .get(&place.worker)
+            .get(&place.key)
             .is_some_and(|connected| connected.orders.is_closed())
         {
-            workers.remove(&place.worker);
+            workers.remove(&place.key);
         }
     }
 
     /// Notes what a worker works on.
-    pub fn works_on(&self, worker: &WorkerId, in_hand: Option<InHand>) {
-        if let Some(connected) = self.lock().get_mut(worker) {
+    pub fn works_on(&self, key: &RosterKey, in_hand: Option<InHand>) {
+        if let Some(connected) = self.lock().get_mut(key) {
             connected.in_hand = in_hand;
         }
     }
 
     /// Notes how far a worker is.
-    pub fn progressed(&self, worker: &WorkerId, progress: Progress) {
+    pub fn progressed(&self, key: &RosterKey, progress: Progress) {
         let mut workers = self.lock();
-        if let Some(in_hand) = workers.get_mut(worker).and_then(|w| w.in_hand.as_mut())
+        if let Some(in_hand) = workers.get_mut(key).and_then(|w| w.in_hand.as_mut())
             && in_hand.token == progress.lease
         {
             in_hand.progress = Some(progress);
@@ -132,8 +137,8 @@ impl Roster {
     }
 
     /// Has a message sent to a worker, if it is connected.
-    pub fn tell(&self, worker: &WorkerId, message: ServerMessage) {
-        if let Some(connected) = self.lock().get(worker) {
+    pub fn tell(&self, key: &RosterKey, message: ServerMessage) {
+        if let Some(connected) = self.lock().get(key) {
             let _ = connected.orders.try_send(Order::Send(message));
         }
     }
@@ -151,7 +156,7 @@ impl Roster {
             .count()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerId, Connected>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Connected>> {
         // Nothing here can panic half-way through a change.
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }

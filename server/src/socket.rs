@@ -30,7 +30,7 @@ use tokio::{
 use crate::{
     app::{SharedApp, ended},
     problem::Problem,
-    roster::{InHand, Order, Place},
+    roster::{InHand, Order, Place, RosterKey},
     secret::{lease_token, sha256_hex},
     store::{Leased, NextLease, StoreError, StoredStudy, Volunteer},
 };
@@ -416,7 +416,7 @@ impl Conversation<'_> {
         };
         self.app.study_changed(study);
         let token = progress.lease.clone();
-        self.app.roster.progressed(&self.worker, progress);
+        self.app.roster.progressed(&self.key(), progress);
         if self
             .held
             .as_ref()
@@ -494,13 +494,11 @@ impl Conversation<'_> {
 
     async fn released(&mut self, release: Release) -> Result<(), End> {
         let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
-        let reason = match release.reason {
-            ReleaseReason::Stopped => "its workers were stopped",
-            ReleaseReason::Failed => "its workers could not train it",
-        };
-        let store = &self.app.store;
-        let released = store
-            .released(&release.lease, self.volunteer.id, policy, reason, now)
+        let Release { lease, reason } = &release;
+        let released = self
+            .app
+            .store
+            .released(lease, self.volunteer.id, policy, *reason, now)
             .await;
         if let Some(study) = self.study_of(&release.lease) {
             self.let_go();
@@ -547,7 +545,7 @@ impl Conversation<'_> {
     }
 
     fn hold(&mut self, token: LeaseToken, study: tabsweep_protocol::StudyId, in_hand: InHand) {
-        self.app.roster.works_on(&self.worker, Some(in_hand));
+        self.app.roster.works_on(&self.key(), Some(in_hand));
         self.held = Some(Held {
             token,
             study,
@@ -556,8 +554,12 @@ impl Conversation<'_> {
     }
 
     fn let_go(&mut self) {
-        self.app.roster.works_on(&self.worker, None);
+        self.app.roster.works_on(&self.key(), None);
         self.held = None;
+    }
+
+    fn key(&self) -> RosterKey {
+        (self.volunteer.id, self.worker.clone())
     }
 
     /// The study of the lease in hand, if `token` is its token.

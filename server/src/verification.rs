@@ -133,7 +133,10 @@ async fn decide(
         }
     }
     let worker = app.store.worker_of(&pending.lease).await?;
-    app.roster.tell(&worker, ServerMessage::Verdict(verdict));
+    app.roster.tell(
+        &(pending.volunteer, worker),
+        ServerMessage::Verdict(verdict),
+    );
     // Whoever waits learns that the study has ended, too.
     app.work_may_exist();
     app.study_changed(study);

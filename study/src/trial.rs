@@ -222,7 +222,7 @@ impl Trial {
         })
     }
 
-    /// The holder gives the trial back.
+    /// The holder gives the trial back because it was told to stop.
     ///
     /// # Errors
     /// The token is not that of the lease.
@@ -230,10 +230,25 @@ impl Trial {
         self,
         token: &LeaseToken,
         policy: LeasePolicy,
-        reason: &str,
     ) -> Result<Self, TransitionError> {
         self.with_lease(token, "released", |trial, _| {
-            trial.wait_or_fail(policy, reason)
+            trial.wait_or_fail(policy, "its workers were stopped");
+        })
+    }
+
+    /// The holder could not train the trial. Perhaps the checkpoint that it was given is no good:
+    /// the next worker begins anew, so that nobody can block a trial with a bad one.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn given_up(
+        self,
+        token: &LeaseToken,
+        policy: LeasePolicy,
+    ) -> Result<Self, TransitionError> {
+        self.with_lease(token, "given up", |trial, _| {
+            trial.checkpoint = None;
+            trial.wait_or_fail(policy, "its workers could not train it");
         })
     }
 

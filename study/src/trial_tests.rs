@@ -107,12 +107,7 @@ fn old_tokens_change_nothing_while_somebody_else_has_the_lease() {
             .is_err()
     );
     assert!(leased.clone().checkpointed(checkpoint(1, 99)).is_err());
-    assert!(
-        leased
-            .clone()
-            .released(&token(1), POLICY, "stopped")
-            .is_err()
-    );
+    assert!(leased.clone().released(&token(1), POLICY).is_err());
     let error = leased.claimed(finished(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -134,6 +129,19 @@ fn a_wrong_claim_sends_the_trial_to_somebody_else_without_the_liars_checkpoint()
     assert!(trial.lease(grant(2), POLICY, Timestamp(1)).is_ok());
 }
 
+#[test]
+fn a_checkpoint_that_a_worker_could_not_use_is_dropped() {
+    let waiting = fresh()
+        .lease(grant(1), POLICY, Timestamp(0))
+        .and_then(|trial| trial.checkpointed(checkpoint(1, u64::MAX)))
+        .and_then(|trial| trial.released(&token(1), POLICY))
+        .unwrap();
+    assert!(waiting.checkpoint.is_some());
+    let leased = waiting.lease(grant(2), POLICY, Timestamp(1)).unwrap();
+    let given_up = leased.given_up(&token(2), POLICY).unwrap();
+    assert_eq!(given_up.checkpoint, None);
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Lease(u32),
@@ -141,6 +149,7 @@ enum Event {
     LeftAlone(u32),
     Checkpointed(u32, u64),
     Released(u32),
+    GivenUp(u32),
     Expired,
     Claimed(u32),
     Verified,
@@ -155,6 +164,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => worker.clone().prop_map(Event::LeftAlone),
         1 => (worker.clone(), 0..50_u64).prop_map(|(worker, step)| Event::Checkpointed(worker, step)),
         1 => worker.clone().prop_map(Event::Released),
+        1 => worker.clone().prop_map(Event::GivenUp),
         2 => Just(Event::Expired),
         1 => worker.prop_map(Event::Claimed),
         1 => Just(Event::Verified),
@@ -168,7 +178,8 @@ fn apply(trial: Trial, event: &Event, now: Timestamp) -> Result<Trial, crate::Tr
         Event::Heard(worker) => trial.heard(&token(worker), POLICY, now),
         Event::LeftAlone(worker) => trial.left_alone(&token(worker), POLICY, now),
         Event::Checkpointed(worker, step) => trial.checkpointed(checkpoint(worker, step)),
-        Event::Released(worker) => trial.released(&token(worker), POLICY, "stopped"),
+        Event::Released(worker) => trial.released(&token(worker), POLICY),
+        Event::GivenUp(worker) => trial.given_up(&token(worker), POLICY),
         Event::Expired => trial.expired(POLICY, now),
         Event::Claimed(worker) => trial.claimed(finished(worker)),
         Event::Verified => trial.verified(

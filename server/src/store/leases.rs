@@ -2,8 +2,8 @@
 
 use sqlx::{Row, sqlite::SqliteRow};
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, LeaseToken, NoWork, Outcome, Parameters, StudyId, TrialNumber,
-    VolunteerId, WorkerId,
+    CheckpointRef, Epoch, LeaseToken, NoWork, Outcome, Parameters, ReleaseReason, StudyId,
+    TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::{
     Checkpoint, Finished, Grant, History, LeasePolicy, Pending, Timestamp, Trial, TrialState,
@@ -161,7 +161,7 @@ impl Store {
         token: &LeaseToken,
         volunteer: VolunteerId,
         policy: LeasePolicy,
-        reason: &str,
+        reason: ReleaseReason,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Fenced {
@@ -169,7 +169,10 @@ impl Store {
             record,
             trial,
         } = self.fenced(token, volunteer).await?;
-        let trial = trial.released(token, policy, reason)?;
+        let trial = match reason {
+            ReleaseReason::Stopped => trial.released(token, policy)?,
+            ReleaseReason::Failed => trial.given_up(token, policy)?,
+        };
         end_lease(&mut tx, token, "released", now).await?;
         commit(tx, &record, &trial, now).await
     }

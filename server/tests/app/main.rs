@@ -1,0 +1,10 @@
+//! The server in process: a real database, real sockets on loopback, a clock that the test moves,
+//! and a worker that trains with the real trainer on a handful of images.
+
+mod blobs;
+mod claims;
+mod leases;
+mod limits;
+mod restart;
+mod studies;
+mod support;
