@@ -102,7 +102,7 @@ impl Roster {
             let _ = older.orders.try_send(Order::Replaced);
         }
         Place {
-            worker,
+            key,
             orders: receiver,
         }
     }

@@ -14,7 +14,7 @@ use super::{
     Store, StoreError, StoredStudy, Tx,
     rows::{json_column, load_trial, save_trial, u32_column},
     studies::{finish_study_if_done, study_from_row},
-    uploads::require_upload,
+    uploads::{require_own_weights, require_upload},
 };
 
 /// A lease in the history.
@@ -256,6 +256,7 @@ impl Store {
         })?;
         if let Outcome::Finished(finished) = outcome {
             require_upload(&mut tx, token, &finished.weights_sha256).await?;
+            require_own_weights(&mut tx, &trial, &finished.weights_sha256).await?;
         }
         end_lease(&mut tx, token, "claimed", now).await?;
         commit(tx, &record, &trial, now).await

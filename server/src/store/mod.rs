@@ -79,6 +79,9 @@ pub enum StoreError {
     /// A checkpoint or claim names bytes that this lease has not uploaded.
     #[error("the lease has uploaded no blob with this hash")]
     NotUploaded,
+    /// The weights are those of another trial, which are public.
+    #[error("these are the weights of another trial")]
+    CopiedWeights,
 }
 
 impl StoreError {

@@ -1,11 +1,11 @@
 //! Which lease uploaded which bytes, and which bytes nobody needs any more.
 
 use tabsweep_protocol::{LeaseToken, Sha256};
-use tabsweep_study::Timestamp;
+use tabsweep_study::{Timestamp, Trial};
 
 use super::{
     Store, StoreError, Tx,
-    rows::{hash_column, u32_column},
+    rows::{hash_column, json_column, u32_column},
 };
 
 impl Store {
@@ -97,6 +97,26 @@ pub(super) async fn require_upload(
         .await?;
     if u32_column(&row, "uploads")? == 0 {
         return Err(StoreError::NotUploaded);
+    }
+    Ok(())
+}
+
+/// Trials with different settings or seeds never end with the same bytes. Verified weights are
+/// public, so whoever claims them for another trial has copied them.
+pub(super) async fn require_own_weights(
+    tx: &mut Tx,
+    trial: &Trial,
+    sha256: &Sha256,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = ?")
+        .bind(sha256.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in rows {
+        let other: Trial = json_column(&row, "trial")?;
+        if (other.seed, &other.parameters) != (trial.seed, &trial.parameters) {
+            return Err(StoreError::CopiedWeights);
+        }
     }
     Ok(())
 }

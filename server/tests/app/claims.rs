@@ -104,14 +104,32 @@ async fn anothers_lease_and_a_repeated_claim_are_refused() {
     let refusal = thief.claims(trained.claim(&token)).await.unwrap_err();
     assert_eq!(refusal, "the lease belongs to another volunteer");
     honest.claims(trained.claim(&token)).await.unwrap();
-    let repeated = honest.says(trained.claim(&token)).await;
-    let () = repeated;
+    honest.says(trained.claim(&token)).await;
     let mut answers = vec![honest.hears().await, honest.hears().await];
     answers.retain(|answer| matches!(answer, ServerMessage::ClaimAnswer(answer) if !answer.taken));
     assert_eq!(answers.len(), 1, "the second claim is refused");
     until("verified", async || server.state_of(0).await == "verified").await;
     let rows = server.get("/api/studies/1/leaderboard").await;
     assert_eq!(rows.as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn weights_copied_from_the_leaderboard_are_refused() {
+    let server = TestServer::with_study().await;
+    let mut honest = server.worker("honest").await;
+    let (token, trained) = finish(&server, &mut honest).await;
+    honest.claims(trained.claim(&token)).await.unwrap();
+    honest.verdict().await.unwrap();
+    let mut copier = server.worker("copier").await;
+    let lease = copier.leases().await;
+    server
+        .upload(&lease.token, trained.sha256().as_str(), &trained.weights)
+        .await;
+    let refusal = copier
+        .claims(trained.claim(&lease.token))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal, "these are the weights of another trial");
 }
 
 #[tokio::test]
