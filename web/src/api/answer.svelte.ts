@@ -1,7 +1,7 @@
 // An answer of the server that is asked for again and again: the last good one stays while a newer one
 // is on its way, and one that comes late never replaces one that was asked for after it.
 
-import { message } from "../api/problem";
+import { message } from "./problem";
 
 export class Answer<T> {
   value: T | undefined = $state.raw();
