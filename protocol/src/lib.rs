@@ -9,8 +9,8 @@ mod parameter;
 pub use id::{IdError, LeaseToken, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
 pub use message::{
     BlobRef, CheckpointRef, Claim, ClaimAnswer, DataRef, Epoch, Finished, Hello, Lease,
-    MessageError, NoWork, Outcome, Progress, Release, ReleaseReason, ServerMessage, Stop,
-    StopReason, Verdict, Welcome, WorkerMessage,
+    MessageError, NoWork, NoWorkReason, Outcome, Progress, Release, ReleaseReason, ServerMessage,
+    Stop, StopReason, Verdict, Welcome, WorkerMessage,
 };
 pub use parameter::{Parameters, Value};
 

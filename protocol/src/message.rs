@@ -7,13 +7,13 @@ use crate::{LeaseToken, Parameters, Seed, Sha256, StudyId, TrialNumber, Voluntee
 
 /// What a worker says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum WorkerMessage {
     /// First message of a socket: who speaks, and which lease it still holds.
     Hello(Hello),
     /// The worker has no lease and wants one. Answered by a lease or by `no_work`; after `no_work`
     /// the server sends a lease by itself as soon as there is one.
-    Ready,
+    Ready {},
     /// How training goes; the heartbeat that keeps the lease.
     Progress(Progress),
     /// An epoch has been trained and scored.
@@ -28,7 +28,7 @@ pub enum WorkerMessage {
 
 /// What the server says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ServerMessage {
     /// The answer to `hello`.
     Welcome(Welcome),
@@ -148,8 +148,8 @@ pub struct Lease {
 
 /// Why there is no work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-pub enum NoWork {
+#[serde(rename_all = "snake_case")]
+pub enum NoWorkReason {
     /// No study has been created yet.
     NoStudy,
     /// All trials of all studies have ended.
@@ -160,6 +160,14 @@ pub enum NoWork {
     NotTrusted,
     /// The server can't write: its disk is full or its database is away.
     ServerTrouble,
+}
+
+/// See [`ServerMessage::NoWork`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NoWork {
+    /// Why there is none.
+    pub reason: NoWorkReason,
 }
 
 /// See [`WorkerMessage::Progress`].
@@ -210,7 +218,7 @@ pub struct Claim {
 
 /// How a trial ended, in the worker's words.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Outcome {
     /// All epochs are done and the weights uploaded.
     Finished(Finished),
@@ -339,11 +347,13 @@ mod tests {
     #[test]
     fn unknown_types_and_fields_are_errors() {
         let ready = WorkerMessage::decode(r#"{"type":"ready"}"#).unwrap();
-        assert_eq!(ready, WorkerMessage::Ready);
+        assert_eq!(ready, WorkerMessage::Ready {});
         for wrong in [
             "",
             "{}",
             r#"{"type":"dance"}"#,
+            r#"{"type":"ready","please":true}"#,
+            r#"{"type":"claim","lease":"00000000000000000000000000000000","outcome":{"kind":"diverged","step":1,"more":1}}"#,
             r#"{"type":"checkpoint","lease":"1","step":1,"sha256":""}"#,
             r#"{"type":"release","lease":"00000000000000000000000000000000","reason":"stopped","more":1}"#,
         ] {

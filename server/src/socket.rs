@@ -16,9 +16,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tabsweep_protocol::{
-    BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, Lease, LeaseToken, NoWork, Progress,
-    Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason, VERSION, Welcome,
-    WorkerId, WorkerMessage,
+    BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, Lease, LeaseToken, NoWork,
+    NoWorkReason, Progress, Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason,
+    VERSION, Welcome, WorkerId, WorkerMessage,
     limits::{BURST_MESSAGES, MESSAGE_BYTES, MESSAGES_PER_SEC, close},
 };
 use tabsweep_study::{Grant, Trial};
@@ -222,7 +222,7 @@ struct Conversation<'a> {
     held: Option<Held>,
     wants_work: bool,
     /// The reason that was last given for there being no work.
-    told: Option<NoWork>,
+    told: Option<NoWorkReason>,
     rate: Rate,
 }
 
@@ -328,7 +328,7 @@ impl Conversation<'_> {
     async fn hear(&mut self, message: WorkerMessage) -> Result<(), End> {
         match message {
             WorkerMessage::Hello(_) => Err(End::close(close::POLICY, "a socket greets only once")),
-            WorkerMessage::Ready => {
+            WorkerMessage::Ready {} => {
                 self.wants_work = true;
                 self.told = None;
                 self.hand_out().await
@@ -359,7 +359,7 @@ impl Conversation<'_> {
             }
             NextLease::None(reason) if self.told != Some(reason) => {
                 self.told = Some(reason);
-                self.say(ServerMessage::NoWork(reason)).await
+                self.say(ServerMessage::NoWork(NoWork { reason })).await
             }
             NextLease::None(_) => Ok(()),
         }
@@ -370,7 +370,7 @@ impl Conversation<'_> {
         let trusted = self.app.store.volunteer(self.volunteer.id).await;
         let next = match trusted {
             Ok(volunteer) if !volunteer.is_trusted() => {
-                return NextLease::None(NoWork::NotTrusted);
+                return NextLease::None(NoWorkReason::NotTrusted);
             }
             Ok(volunteer) => {
                 let grant = Grant {
@@ -385,7 +385,7 @@ impl Conversation<'_> {
         };
         next.unwrap_or_else(|error| {
             tracing::error!("no trial can be leased: {error}");
-            NextLease::None(NoWork::ServerTrouble)
+            NextLease::None(NoWorkReason::ServerTrouble)
         })
     }
 

@@ -2,8 +2,8 @@
 //! does not stop training; what the server said no to does.
 
 use tabsweep_protocol::{
-    BUILD, CheckpointRef, Claim, Epoch, Finished, Hello, Lease, LeaseToken, NoWork, Outcome,
-    Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
+    BUILD, CheckpointRef, Claim, Epoch, Finished, Hello, Lease, LeaseToken, NoWork, NoWorkReason,
+    Outcome, Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
     limits::close,
 };
 
@@ -16,6 +16,9 @@ use crate::{
 const PROGRESS_MILLIS: u64 = 1_000;
 /// How long a trial that could not be prepared keeps a worker from asking again.
 const FAILED_MILLIS: u64 = 10_000;
+
+/// Epochs reported again after a lost socket: all that fit the server's limit on messages.
+const MOST_REPEATED: usize = 40;
 
 /// Who works.
 #[derive(Clone, Debug)]
@@ -67,6 +70,8 @@ enum Work {
 struct Trial {
     lease: Box<Lease>,
     shown: Training,
+    /// Reports of epochs under this lease, in case the server did not live to store one.
+    epochs: Vec<Epoch>,
     images_since: u32,
     reported_at_millis: u64,
     checkpoint_due_at_millis: u64,
@@ -209,11 +214,27 @@ impl Volunteer {
                 ..
             } => Vec::new(),
             Work::Idle { .. } => self.ask(),
-            // Even if the lease is gone: while nobody else has it, a late claim still counts.
+            Work::Claiming { .. } | Work::Preparing(_) | Work::Training(_) if resumed => {
+                let mut actions = self.repeat_epochs();
+                actions.extend(self.claim());
+                actions
+            }
+            // The lease is gone, but while nobody else has it, a late claim still counts.
             Work::Claiming { .. } => self.claim(),
-            Work::Preparing(_) | Work::Training(_) if resumed => Vec::new(),
             Work::Preparing(_) | Work::Training(_) => self.forget_and_ask(),
         }
+    }
+
+    /// What was reported while the socket was down, or to a server that was killed before it could
+    /// store it. Storing one twice changes nothing.
+    fn repeat_epochs(&self) -> Vec<Action> {
+        let epochs = self.trial().map_or(&[][..], |trial| &trial.epochs);
+        let recent = &epochs[epochs.len().saturating_sub(MOST_REPEATED)..];
+        recent
+            .iter()
+            .cloned()
+            .map(|epoch| Action::Send(WorkerMessage::Epoch(epoch)))
+            .collect()
     }
 
     fn leased(&mut self, lease: Box<Lease>, now_millis: u64) -> Vec<Action> {
@@ -228,12 +249,12 @@ impl Volunteer {
 
     fn no_work(&mut self, no_work: NoWork) -> Vec<Action> {
         if let Work::Idle { why, .. } = &mut self.work {
-            *why = match no_work {
-                NoWork::NoStudy => Idle::NoStudy,
-                NoWork::AllFinished => Idle::AllFinished,
-                NoWork::AllLeased => Idle::AllLeased,
-                NoWork::NotTrusted => Idle::NotTrusted,
-                NoWork::ServerTrouble => Idle::ServerTrouble,
+            *why = match no_work.reason {
+                NoWorkReason::NoStudy => Idle::NoStudy,
+                NoWorkReason::AllFinished => Idle::AllFinished,
+                NoWorkReason::AllLeased => Idle::AllLeased,
+                NoWorkReason::NotTrusted => Idle::NotTrusted,
+                NoWorkReason::ServerTrouble => Idle::ServerTrouble,
             };
         }
         Vec::new()
@@ -316,16 +337,17 @@ impl Volunteer {
                 trial.shown.step = step;
                 trial.shown.validation_score =
                     Some(f64::from(validation_correct) / f64::from(validation_count.max(1)));
-                let lease = trial.lease.token.clone();
-                let mut actions = self.if_up(Action::Send(WorkerMessage::Epoch(Epoch {
-                    lease,
+                let report = Epoch {
+                    lease: trial.lease.token.clone(),
                     epoch,
                     step,
                     validation_correct,
                     validation_count,
                     mean_loss,
                     state_sha256,
-                })));
+                };
+                trial.epochs.push(report.clone());
+                let mut actions = self.if_up(Action::Send(WorkerMessage::Epoch(report)));
                 if is_last {
                     let finished = FinishedFigures {
                         validation_correct,
@@ -473,7 +495,7 @@ impl Volunteer {
             why: Idle::Asking,
             ask_at_millis: None,
         };
-        self.if_up(Action::Send(WorkerMessage::Ready))
+        self.if_up(Action::Send(WorkerMessage::Ready {}))
     }
 
     fn claim(&self) -> Vec<Action> {
@@ -547,6 +569,7 @@ impl Trial {
         Self {
             lease,
             shown,
+            epochs: Vec::new(),
             images_since: 0,
             reported_at_millis: now_millis,
             checkpoint_due_at_millis: u64::MAX,

@@ -1,8 +1,9 @@
 //! Conversations as scripts: what happens, what the worker does about it.
 
 use tabsweep_protocol::{
-    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, Outcome, Seed, ServerMessage, Sha256,
-    StopReason, StudyId, TrialNumber, VolunteerId, Welcome, WorkerMessage, limits::close,
+    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, NoWorkReason, Outcome, Seed,
+    ServerMessage, Sha256, StopReason, StudyId, TrialNumber, VolunteerId, Welcome, WorkerMessage,
+    limits::close,
 };
 
 use crate::{
@@ -81,7 +82,10 @@ impl Script {
         let mut script = Self::new();
         assert_eq!(script.on(Event::Tick), [Action::Connect]);
         script.on(Event::Opened);
-        assert_eq!(script.welcome(false), [Action::Send(WorkerMessage::Ready)]);
+        assert_eq!(
+            script.welcome(false),
+            [Action::Send(WorkerMessage::Ready {})]
+        );
         script
     }
 
@@ -163,7 +167,7 @@ fn a_trial_from_lease_to_the_next() {
     let actions = script.says(ServerMessage::ClaimAnswer(answer));
     assert_eq!(
         actions,
-        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+        [Action::Forget, Action::Send(WorkerMessage::Ready {})]
     );
     assert_eq!(script.status().counts.claimed, 1);
 }
@@ -213,12 +217,45 @@ fn a_lost_socket_does_not_stop_training() {
 }
 
 #[test]
+fn epochs_that_the_server_may_have_missed_are_reported_again() {
+    let mut script = Script::training();
+    script.on(Event::Closed {
+        code: 1006,
+        reason: String::new(),
+    });
+    let epoch = |epoch, is_last| {
+        Event::Trained(Slice::Epoch {
+            epoch,
+            step: 50 * u64::from(epoch),
+            validation_correct: 9,
+            validation_count: 10,
+            mean_loss: 0.4,
+            state_sha256: hash('a'),
+            is_last,
+        })
+    };
+    assert_eq!(script.on(epoch(1, false)), []);
+    assert_eq!(script.on(epoch(2, true)), [Action::Upload(Upload::Weights)]);
+    script.on(weights());
+    script.now_millis += 60_000;
+    script.on(Event::Tick);
+    script.on(Event::Opened);
+    let actions = script.welcome(true);
+    let is_epoch = |action: &Action, number| matches!(action, Action::Send(WorkerMessage::Epoch(epoch)) if epoch.epoch == number);
+    assert!(
+        is_epoch(&actions[0], 1) && is_epoch(&actions[1], 2),
+        "{actions:?}"
+    );
+    assert!(is_claim(&actions[2]));
+}
+
+#[test]
 fn a_lease_that_is_gone_is_dropped() {
     let mut script = Script::training();
     script.reconnect();
     assert_eq!(
         script.welcome(false),
-        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+        [Action::Forget, Action::Send(WorkerMessage::Ready {})]
     );
     let mut script = Script::training();
     let stop = tabsweep_protocol::Stop {
@@ -228,7 +265,7 @@ fn a_lease_that_is_gone_is_dropped() {
     let actions = script.says(ServerMessage::Stop(stop));
     assert_eq!(
         actions,
-        [Action::Forget, Action::Send(WorkerMessage::Ready)]
+        [Action::Forget, Action::Send(WorkerMessage::Ready {})]
     );
 }
 
@@ -297,13 +334,18 @@ fn a_trial_that_can_not_be_prepared_goes_back_and_the_worker_pauses() {
     ));
     assert_eq!(script.on(Event::Tick), []);
     script.now_millis += 10_000;
-    assert_eq!(script.on(Event::Tick), [Action::Send(WorkerMessage::Ready)]);
+    assert_eq!(
+        script.on(Event::Tick),
+        [Action::Send(WorkerMessage::Ready {})]
+    );
 }
 
 #[test]
 fn idleness_has_a_reason() {
     let mut script = Script::connected();
-    script.says(ServerMessage::NoWork(NoWork::AllLeased));
+    script.says(ServerMessage::NoWork(NoWork {
+        reason: NoWorkReason::AllLeased,
+    }));
     assert_eq!(
         script.status().activity,
         Activity::Idle {

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Lease, LeaseToken, Sha256, WorkerId};
-use tabsweep_trainer::{Hyperparameters, Training, TrainingData, sha256_hex};
+use tabsweep_trainer::{Hyperparameters, ImageSet, Training, TrainingData, sha256_hex};
 use tabsweep_volunteer::{Action, Event, Identity, Upload, Uploaded, Volunteer, WorkerStatus};
 use wasm_bindgen::{JsCast, closure::Closure, prelude::*};
 use wasm_bindgen_futures::spawn_local;
@@ -371,14 +371,16 @@ fn names(lease: &Lease) -> (Sha256, Sha256) {
 
 async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, String> {
     let names = names(lease);
-    let fetch = |sha256: Sha256| async move {
-        http::blob(base_url, &sha256, &lease.token)
-            .await
-            .map_err(|error| error.to_string())
-    };
-    let (training, validation) = (fetch(names.0.clone()).await?, fetch(names.1.clone()).await?);
     let classes = lease.data.classes as usize;
-    let data = TrainingData::from_blobs(&training, &validation, classes)
-        .map_err(|error| error.to_string())?;
+    // One set after the other: only one blob is in memory at a time beside the images.
+    let fetch = async |name, sha256: &Sha256| {
+        let blob = http::blob(base_url, sha256, &lease.token).await;
+        let blob = blob.map_err(|error| error.to_string())?;
+        ImageSet::from_blob(name, &blob, classes).map_err(|error| error.to_string())
+    };
+    let training = fetch("training", &names.0).await?;
+    let validation = fetch("validation", &names.1).await?;
+    let data =
+        TrainingData::new(training, validation, classes).map_err(|error| error.to_string())?;
     Ok(CachedData { names, data })
 }

@@ -2,7 +2,7 @@
 
 use sqlx::{Row, sqlite::SqliteRow};
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, LeaseToken, NoWork, Outcome, Parameters, ReleaseReason, StudyId,
+    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Outcome, Parameters, ReleaseReason, StudyId,
     TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::{
@@ -45,7 +45,7 @@ pub enum NextLease {
     /// Work.
     Leased(Box<Leased>),
     /// None, and why.
-    None(NoWork),
+    None(NoWorkReason),
 }
 
 impl Store {
@@ -75,16 +75,16 @@ impl Store {
             }
         }
         if !studies.is_empty() {
-            return Ok(NextLease::None(NoWork::AllLeased));
+            return Ok(NextLease::None(NoWorkReason::AllLeased));
         }
         let row = sqlx::query("SELECT COUNT(*) AS studies FROM studies")
             .fetch_one(&mut *tx)
             .await?;
         let is_new = u32_column(&row, "studies")? == 0;
         Ok(NextLease::None(if is_new {
-            NoWork::NoStudy
+            NoWorkReason::NoStudy
         } else {
-            NoWork::AllFinished
+            NoWorkReason::AllFinished
         }))
     }
 

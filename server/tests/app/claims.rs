@@ -1,7 +1,7 @@
 //! What is believed, and what is not.
 
 use tabsweep_protocol::{
-    Claim, LeaseToken, NoWork, Outcome, ServerMessage, TrialNumber, WorkerMessage,
+    Claim, LeaseToken, NoWork, NoWorkReason, Outcome, ServerMessage, TrialNumber, WorkerMessage,
 };
 use tabsweep_trainer::sha256_hex;
 
@@ -36,7 +36,12 @@ async fn honest_work_is_verified_ranked_and_credited() {
     assert!(rows[0]["validation_score"].as_f64() >= rows[1]["validation_score"].as_f64());
     assert_eq!(server.get("/api/studies/1").await["state"], "finished");
     let answer = worker.asks().await;
-    assert_eq!(answer, ServerMessage::NoWork(NoWork::AllFinished));
+    assert_eq!(
+        answer,
+        ServerMessage::NoWork(NoWork {
+            reason: NoWorkReason::AllFinished
+        })
+    );
     assert_eq!(server.get("/api/models").await.as_array().unwrap().len(), 2);
 }
 
@@ -164,5 +169,10 @@ async fn who_is_wrong_again_and_again_gets_no_work() {
         liar.claims(trained.claim(&token)).await.unwrap();
         liar.verdict().await.unwrap_err();
     }
-    assert_eq!(liar.asks().await, ServerMessage::NoWork(NoWork::NotTrusted));
+    assert_eq!(
+        liar.asks().await,
+        ServerMessage::NoWork(NoWork {
+            reason: NoWorkReason::NotTrusted
+        })
+    );
 }

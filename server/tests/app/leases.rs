@@ -1,7 +1,8 @@
 //! Who has which trial, and what becomes of it when they go.
 
 use tabsweep_protocol::{
-    NoWork, Progress, Release, ReleaseReason, ServerMessage, TrialNumber, WorkerMessage,
+    NoWork, NoWorkReason, Progress, Release, ReleaseReason, ServerMessage, TrialNumber,
+    WorkerMessage,
 };
 
 use crate::support::{TestServer, Worker, until};
@@ -21,7 +22,12 @@ fn progress(lease: &tabsweep_protocol::Lease) -> WorkerMessage {
 async fn idle_workers_are_told_why_and_served_when_there_is_work() {
     let server = TestServer::empty().await;
     let mut early = server.worker("early").await;
-    assert_eq!(early.asks().await, ServerMessage::NoWork(NoWork::NoStudy));
+    assert_eq!(
+        early.asks().await,
+        ServerMessage::NoWork(NoWork {
+            reason: NoWorkReason::NoStudy
+        })
+    );
     tabsweep_server::studies::create(&server.app, &server.study_file())
         .await
         .unwrap();
@@ -29,7 +35,12 @@ async fn idle_workers_are_told_why_and_served_when_there_is_work() {
     server.worker("second").await.leases().await;
     let mut third = server.worker("third").await;
     let answer = third.asks().await;
-    assert_eq!(answer, ServerMessage::NoWork(NoWork::AllLeased));
+    assert_eq!(
+        answer,
+        ServerMessage::NoWork(NoWork {
+            reason: NoWorkReason::AllLeased
+        })
+    );
 }
 
 #[tokio::test]

@@ -33,7 +33,7 @@ async fn a_flood_is_cut_off() {
     let server = TestServer::empty().await;
     let mut flood = server.worker("flood").await;
     for _ in 0..100 {
-        flood.says(WorkerMessage::Ready).await;
+        flood.says(WorkerMessage::Ready {}).await;
     }
     let (code, reason) = close_of(&mut flood).await;
     assert_eq!(
@@ -56,7 +56,7 @@ async fn strangers_and_old_builds_are_told_what_to_do() {
     assert_eq!(code, 4001);
     assert!(reason.contains("reload"), "{reason}");
     let mut rude = Worker::silent(&server, &token).await;
-    rude.says(WorkerMessage::Ready).await;
+    rude.says(WorkerMessage::Ready {}).await;
     assert_eq!(close_of(&mut rude).await.0, 1008);
 }
 

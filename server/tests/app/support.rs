@@ -343,7 +343,7 @@ impl Worker {
     }
 
     pub async fn asks(&mut self) -> ServerMessage {
-        self.says(WorkerMessage::Ready).await;
+        self.says(WorkerMessage::Ready {}).await;
         self.hears().await
     }
 
