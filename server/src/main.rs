@@ -71,7 +71,7 @@ struct ServeArgs {
     /// How often workers upload checkpoints.
     #[arg(long, value_name = "SECS", default_value_t = Settings::default().checkpoint_secs)]
     checkpoint_secs: u32,
-    /// How many leases one trial may use up.
+    /// How many leases of a trial may come to nothing before it counts as failed.
     #[arg(long, value_name = "N", default_value_t = LeasePolicy::default().max_attempts,
         value_parser = clap::value_parser!(u32).range(1..))]
     max_attempts: u32,

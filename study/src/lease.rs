@@ -12,7 +12,7 @@ pub struct LeasePolicy {
     pub lease_secs: u32,
     /// How long a lease outlives its socket, for the same worker to come back.
     pub grace_secs: u32,
-    /// Leases that one trial may use up.
+    /// Leases that may come to nothing before a trial counts as failed.
     pub max_attempts: u32,
 }
 

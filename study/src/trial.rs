@@ -113,6 +113,9 @@ pub struct Trial {
     pub seed: Seed,
     /// Leases granted so far.
     pub attempts: u32,
+    /// Leases that came to nothing: silence, a worker that could not train it, a wrong claim. A
+    /// volunteer who stops does not count.
+    pub losses: u32,
     /// Where the next worker goes on.
     pub checkpoint: Option<Checkpoint>,
     /// Volunteers whose claims for this trial were wrong; they don't get it again.
@@ -139,6 +142,7 @@ impl Trial {
             parameters,
             seed,
             attempts: 0,
+            losses: 0,
             checkpoint: None,
             refused: Vec::new(),
             state: TrialState::Waiting,
@@ -226,13 +230,9 @@ impl Trial {
     ///
     /// # Errors
     /// The token is not that of the lease.
-    pub fn released(
-        self,
-        token: &LeaseToken,
-        policy: LeasePolicy,
-    ) -> Result<Self, TransitionError> {
+    pub fn released(self, token: &LeaseToken) -> Result<Self, TransitionError> {
         self.with_lease(token, "released", |trial, _| {
-            trial.wait_or_fail(policy, "its workers were stopped");
+            trial.state = TrialState::Waiting;
         })
     }
 
@@ -366,10 +366,11 @@ impl Trial {
     }
 
     fn wait_or_fail(&mut self, policy: LeasePolicy, reason: &str) {
-        self.state = if self.attempts >= policy.max_attempts {
-            let attempts = self.attempts;
+        self.losses += 1;
+        self.state = if self.losses >= policy.max_attempts {
+            let losses = self.losses;
             TrialState::Failed {
-                reason: format!("{reason} (after {attempts} attempts)"),
+                reason: format!("{reason} (after {losses} attempts that came to nothing)"),
             }
         } else {
             TrialState::Waiting

@@ -107,7 +107,7 @@ fn old_tokens_change_nothing_while_somebody_else_has_the_lease() {
             .is_err()
     );
     assert!(leased.clone().checkpointed(checkpoint(1, 99)).is_err());
-    assert!(leased.clone().released(&token(1), POLICY).is_err());
+    assert!(leased.clone().released(&token(1)).is_err());
     let error = leased.claimed(finished(1)).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -134,12 +134,28 @@ fn a_checkpoint_that_a_worker_could_not_use_is_dropped() {
     let waiting = fresh()
         .lease(grant(1), POLICY, Timestamp(0))
         .and_then(|trial| trial.checkpointed(checkpoint(1, u64::MAX)))
-        .and_then(|trial| trial.released(&token(1), POLICY))
+        .and_then(|trial| trial.released(&token(1)))
         .unwrap();
     assert!(waiting.checkpoint.is_some());
     let leased = waiting.lease(grant(2), POLICY, Timestamp(1)).unwrap();
     let given_up = leased.given_up(&token(2), POLICY).unwrap();
     assert_eq!(given_up.checkpoint, None);
+}
+
+#[test]
+fn stopping_fails_no_trial_but_losing_it_again_and_again_does() {
+    let mut trial = fresh();
+    for _ in 0..20 {
+        trial = trial.lease(grant(1), POLICY, Timestamp(0)).unwrap();
+        trial = trial.released(&token(1)).unwrap();
+    }
+    for _ in 0..POLICY.max_attempts {
+        assert_eq!(trial.state, TrialState::Waiting);
+        trial = trial.lease(grant(1), POLICY, Timestamp(0)).unwrap();
+        trial = trial.expired(POLICY, Timestamp(60_000)).unwrap();
+    }
+    assert!(matches!(trial.state, TrialState::Failed { .. }));
+    assert_eq!(trial.attempts, 24);
 }
 
 #[derive(Clone, Debug)]
@@ -178,7 +194,7 @@ fn apply(trial: Trial, event: &Event, now: Timestamp) -> Result<Trial, crate::Tr
         Event::Heard(worker) => trial.heard(&token(worker), POLICY, now),
         Event::LeftAlone(worker) => trial.left_alone(&token(worker), POLICY, now),
         Event::Checkpointed(worker, step) => trial.checkpointed(checkpoint(worker, step)),
-        Event::Released(worker) => trial.released(&token(worker), POLICY),
+        Event::Released(worker) => trial.released(&token(worker)),
         Event::GivenUp(worker) => trial.given_up(&token(worker), POLICY),
         Event::Expired => trial.expired(POLICY, now),
         Event::Claimed(worker) => trial.claimed(finished(worker)),
@@ -210,7 +226,8 @@ proptest! {
                 prop_assert_eq!(&before.state, &TrialState::Waiting, "leased twice");
                 prop_assert_eq!(after.attempts, before.attempts + 1);
             }
-            prop_assert!(after.attempts <= POLICY.max_attempts);
+            prop_assert!(after.losses <= POLICY.max_attempts);
+            prop_assert!(after.losses <= after.attempts + 1);
             trial = after;
             let far = now.plus_secs(POLICY.lease_secs);
             if trial.current_lease().is_some() {

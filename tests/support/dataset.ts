@@ -9,11 +9,13 @@ export interface Digits {
   /** Training images; a part of them becomes validation images. */
   train: number;
   test: number;
+  seed?: number;
 }
 
 /** Draws digits into `folder`; the path of the data set. */
-export function drawDigits(folder: string, { train, test }: Digits): string {
+export function drawDigits(folder: string, { train, test, seed = 0 }: Digits): string {
   const out = join(folder, `digits-${train}`);
-  execFileSync(environment().server, ["data", "draw", "--out", out, "--train", String(train), "--test", String(test)]);
+  const counts = ["--train", String(train), "--test", String(test), "--seed", String(seed)];
+  execFileSync(environment().server, ["data", "draw", "--out", out, ...counts]);
   return out;
 }

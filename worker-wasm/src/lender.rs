@@ -269,9 +269,8 @@ impl Worker {
                 prepared
             }
             Err(reason) => {
-                self.tell(&LenderEvent::Failed {
-                    reason: reason.clone(),
-                });
+                // The page shows that a trial could not be started; why is for the curious.
+                web_sys::console::warn_1(&reason.as_str().into());
                 Event::PrepareFailed { reason }
             }
         };

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// A blob. A checkpoint needs the token of a lease on its trial.
-#[utoipa::path(get, path = "/api/blobs/{sha256}", tag = "blobs",
+#[utoipa::path(get, path = "/api/blobs/{sha256}", operation_id = "show_blob", tag = "blobs",
     params(("sha256" = String, Path, description = "SHA-256, 64 hexadecimal digits")),
     responses((status = 200, content_type = "application/octet-stream", body = Vec<u8>),
         (status = 304, description = "The browser has it already"),

@@ -25,7 +25,7 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Server-sent events: `changed` whenever the study should be looked at again.
-#[utoipa::path(get, path = "/api/studies/{id}/events", tag = "studies",
+#[utoipa::path(get, path = "/api/studies/{id}/events", operation_id = "study_events", tag = "studies",
     params(("id" = u32, Path, description = "The study's id")),
     responses((status = 200, content_type = "text/event-stream", body = String),
         (status = 404, body = Problem)))]

@@ -22,7 +22,7 @@ pub struct Health {
 }
 
 /// Whether the server and its database answer.
-#[utoipa::path(get, path = "/api/health", tag = "health",
+#[utoipa::path(get, path = "/api/health", operation_id = "health", tag = "health",
     responses((status = 200, body = Health), (status = 500, body = Problem)))]
 pub(super) async fn health(State(app): State<SharedApp>) -> Result<Json<Health>, Problem> {
     app.store.check().await?;

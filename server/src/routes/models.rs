@@ -49,7 +49,7 @@ fn twenty() -> u32 {
 }
 
 /// The best verified models of all studies, best first.
-#[utoipa::path(get, path = "/api/models", tag = "models", params(ModelsQuery),
+#[utoipa::path(get, path = "/api/models", operation_id = "list_models", tag = "models", params(ModelsQuery),
     responses((status = 200, body = Vec<ModelView>)))]
 pub(super) async fn list(
     State(app): State<SharedApp>,

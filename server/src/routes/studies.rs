@@ -113,7 +113,7 @@ pub enum WorkerActivity {
 }
 
 /// All studies, newest first.
-#[utoipa::path(get, path = "/api/studies", tag = "studies",
+#[utoipa::path(get, path = "/api/studies", operation_id = "list_studies", tag = "studies",
     responses((status = 200, body = Vec<StudySummary>)))]
 pub(super) async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<StudySummary>>, Problem> {
     let mut summaries = Vec::new();
@@ -124,7 +124,7 @@ pub(super) async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<StudyS
 }
 
 /// One study.
-#[utoipa::path(get, path = "/api/studies/{id}", tag = "studies",
+#[utoipa::path(get, path = "/api/studies/{id}", operation_id = "show_study", tag = "studies",
     params(("id" = u32, Path, description = "The study's id")),
     responses((status = 200, body = StudyDetail), (status = 404, body = Problem)))]
 pub(super) async fn show(
@@ -136,7 +136,7 @@ pub(super) async fn show(
 }
 
 /// Creates a study from a study file (TOML).
-#[utoipa::path(post, path = "/api/studies", tag = "studies",
+#[utoipa::path(post, path = "/api/studies", operation_id = "create_study", tag = "studies",
     request_body(content = String, content_type = "application/toml"),
     responses((status = 201, body = StudyDetail), (status = 400, body = Problem),
         (status = 401, body = Problem)))]

@@ -150,7 +150,7 @@ const STATES: [&str; 6] = [
 ];
 
 /// Verified trials, best first.
-#[utoipa::path(get, path = "/api/studies/{id}/leaderboard", tag = "trials",
+#[utoipa::path(get, path = "/api/studies/{id}/leaderboard", operation_id = "leaderboard", tag = "trials",
     params(("id" = u32, Path, description = "The study's id"), LeaderboardQuery),
     responses((status = 200, body = Vec<LeaderboardRow>), (status = 404, body = Problem)))]
 pub(super) async fn leaderboard(
@@ -179,7 +179,7 @@ pub(super) async fn leaderboard(
 }
 
 /// Trials in order of their numbers.
-#[utoipa::path(get, path = "/api/studies/{id}/trials", tag = "trials",
+#[utoipa::path(get, path = "/api/studies/{id}/trials", operation_id = "list_trials", tag = "trials",
     params(("id" = u32, Path, description = "The study's id"), TrialsQuery),
     responses((status = 200, body = TrialList), (status = 400, body = Problem),
         (status = 404, body = Problem)))]
@@ -211,7 +211,7 @@ pub(super) async fn list(
 }
 
 /// One trial with its history.
-#[utoipa::path(get, path = "/api/studies/{id}/trials/{number}", tag = "trials",
+#[utoipa::path(get, path = "/api/studies/{id}/trials/{number}", operation_id = "show_trial", tag = "trials",
     params(("id" = u32, Path, description = "The study's id"),
         ("number" = u32, Path, description = "The trial's number")),
     responses((status = 200, body = TrialDetail), (status = 404, body = Problem)))]

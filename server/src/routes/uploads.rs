@@ -11,7 +11,7 @@ use super::auth::bearer;
 use crate::{app::SharedApp, blobs::BlobError, problem::Problem};
 
 /// Uploads the bytes that `sha256` names. Needs the token of a lease whose trial has not ended.
-#[utoipa::path(put, path = "/api/uploads/{sha256}", tag = "blobs",
+#[utoipa::path(put, path = "/api/uploads/{sha256}", operation_id = "upload_blob", tag = "blobs",
     params(("sha256" = String, Path, description = "SHA-256, 64 hexadecimal digits")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 204, description = "Stored"), (status = 400, body = Problem),

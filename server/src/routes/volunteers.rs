@@ -66,7 +66,7 @@ pub struct Contribution {
 }
 
 /// Registers a volunteer.
-#[utoipa::path(post, path = "/api/volunteers", tag = "volunteers", request_body = Registration,
+#[utoipa::path(post, path = "/api/volunteers", operation_id = "register_volunteer", tag = "volunteers", request_body = Registration,
     responses((status = 201, body = Registered), (status = 400, body = Problem)))]
 pub(super) async fn register(
     State(app): State<SharedApp>,
@@ -91,7 +91,7 @@ pub(super) async fn register(
 }
 
 /// What the volunteer with this token has contributed.
-#[utoipa::path(get, path = "/api/volunteers/me", tag = "volunteers",
+#[utoipa::path(get, path = "/api/volunteers/me", operation_id = "show_contribution", tag = "volunteers",
     responses((status = 200, body = Contribution), (status = 401, body = Problem)))]
 pub(super) async fn me(
     State(app): State<SharedApp>,

@@ -170,7 +170,7 @@ impl Store {
             trial,
         } = self.fenced(token, volunteer).await?;
         let trial = match reason {
-            ReleaseReason::Stopped => trial.released(token, policy)?,
+            ReleaseReason::Stopped => trial.released(token)?,
             ReleaseReason::Failed => trial.given_up(token, policy)?,
         };
         end_lease(&mut tx, token, "released", now).await?;

@@ -148,6 +148,6 @@ async fn a_released_trial_is_free_at_once_and_attempts_are_bounded() {
     assert_eq!(trial["state"], "failed");
     assert_eq!(
         trial["reason"],
-        "its workers could not train it (after 3 attempts)"
+        "its workers could not train it (after 3 attempts that came to nothing)"
     );
 }

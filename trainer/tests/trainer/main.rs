@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod fixtures;
+mod golden;
 mod hostile_bytes;
 mod learning;
 mod pytorch;
