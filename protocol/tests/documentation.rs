@@ -1,5 +1,7 @@
 //! Every example in `docs/PROTOCOL.md` is a message, and every kind of message has an example.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::collections::BTreeSet;
 
 use serde_json::Value;
