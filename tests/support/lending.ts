@@ -49,8 +49,14 @@ export class LendingTab {
     await this.page.getByLabel("Cores").fill(String(cores));
   }
 
+  /** Clicks, and waits until the server has welcomed the first worker. */
   async lend(): Promise<void> {
+    const before = this.sockets.length;
     await this.page.getByRole("button", { name: "Lend this tab" }).click();
+    await expect.poll(() => this.sockets.length, { message: "a work socket" }).toBeGreaterThan(before);
+    const answer = (): string => this.heard.findLast(({ type }) => type === "welcome")?.type ?? "";
+    const message = "the server welcomes the worker; if not, are server and pages of the same build?";
+    await expect.poll(answer, { message, timeout: 10_000 }).toBe("welcome");
   }
 
   async stop(): Promise<void> {

@@ -97,6 +97,25 @@ export class Stranger {
       { sha256, lease },
     );
   }
+
+  /** Uploads such weights with the last bit of one number changed, so that they are no copy; their hash. */
+  async uploadAltered(sha256: string, lease: string): Promise<string> {
+    return this.#page.evaluate(
+      async ({ sha256, lease }) => {
+        const body = new Uint8Array(await (await fetch(`/api/blobs/${sha256}`)).arrayBuffer());
+        // The file ends with numbers of four bytes, the least significant one first.
+        const at = body.length - 4;
+        body[at] = (body[at] ?? 0) ^ 1;
+        const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+        const altered = Array.from(hash, (byte) => byte.toString(16).padStart(2, "0")).join("");
+        const headers = { authorization: `Bearer ${lease}` };
+        const { status } = await fetch(`/api/uploads/${altered}`, { method: "PUT", headers, body });
+        if (status !== 204) throw new Error(`the upload was answered by ${status}`);
+        return altered;
+      },
+      { sha256, lease },
+    );
+  }
 }
 
 export class StrangersSocket {

@@ -10,6 +10,7 @@ export class WatchedPage {
 
   readonly #context: BrowserContext;
   #isServerAway = false;
+  #expected: RegExp | undefined;
 
   private constructor(context: BrowserContext, page: Page) {
     this.#context = context;
@@ -29,6 +30,11 @@ export class WatchedPage {
     this.#isServerAway = false;
   }
 
+  /** Messages that match are what the test provokes. */
+  expectComplaint(pattern: RegExp): void {
+    this.#expected = pattern;
+  }
+
   /** Closes the tab and forgets its volunteer. */
   async close(): Promise<void> {
     await this.#context.close();
@@ -40,6 +46,7 @@ export class WatchedPage {
       const text = message.text();
       if (message.type() !== "error" && message.type() !== "warning") return;
       if (this.#isServerAway && /ERR_CONNECTION|WebSocket connection|Failed to load resource/.test(text)) return;
+      if (this.#expected?.test(text)) return;
       this.complaints.push(`${message.type()}: ${text}`);
     });
     this.page.on("pageerror", (error) => this.complaints.push(`uncaught: ${error.message}`));
