@@ -7,6 +7,7 @@ pub mod client;
 pub mod clock;
 pub mod datasets;
 mod http_client;
+pub mod listener;
 pub mod openapi;
 mod problem;
 pub mod roster;

@@ -15,6 +15,7 @@ use crate::{
     blobs::{BlobError, Blobs},
     clock::Clock,
     datasets::{DataSetError, MNIST, SYNTHETIC_DIGITS, Sources},
+    listener::{Listener, Peer},
     routes, secret,
     store::{Store, StoreError},
     studies::{self, CreateError},
@@ -240,9 +241,9 @@ fn announce(address: SocketAddr, options: &Options) {
 
 async fn run(app: &SharedApp, listener: TcpListener, pages: &Path) -> Result<(), ServeError> {
     let router = routes::router(app.clone(), pages);
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let service = router.into_make_service_with_connect_info::<Peer>();
     let mut ends = app.shutdown.subscribe();
-    let graceful = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let graceful = axum::serve(Listener(listener), service).with_graceful_shutdown(async move {
         let _ = ends.wait_for(|ends| *ends).await;
     });
     let mut serving = std::pin::pin!(graceful.into_future());
@@ -253,8 +254,18 @@ async fn run(app: &SharedApp, listener: TcpListener, pages: &Path) -> Result<(),
     println!("stopping");
     app.shutdown.send_replace(true);
     // Browsers keep idle connections open; they don't hold up the end.
-    let _ = tokio::time::timeout(LAST_WORDS, serving).await;
+    let _ = tokio::time::timeout(LAST_WORDS, async {
+        tokio::join!(serving, workers_gone(app)).0
+    })
+    .await;
     Ok(())
+}
+
+/// Waits until every socket has told its worker and left its lease alone.
+async fn workers_gone(app: &App) {
+    while !app.roster.connected().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// Ctrl-C, or SIGTERM where there is such a thing.

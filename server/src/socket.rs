@@ -2,7 +2,7 @@
 //! the store; here are order, limits and close codes.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
@@ -29,6 +29,7 @@ use tokio::{
 
 use crate::{
     app::{SharedApp, ended},
+    listener::Peer,
     problem::Problem,
     roster::{InHand, Order, Place, RosterKey},
     secret::{lease_token, sha256_hex},
@@ -40,13 +41,11 @@ const SEND_WITHIN: Duration = Duration::from_secs(10);
 const PING_EVERY: Duration = Duration::from_secs(20);
 /// Silence, pongs included, after which a socket counts as dead.
 const SILENCE: Duration = Duration::from_secs(65);
-/// How long a refused socket may still send what is under way, so that it gets to see the reason.
-const DRAIN: Duration = Duration::from_secs(2);
 
 /// Turns a request into a worker's socket.
 pub(crate) async fn upgrade(
     State(app): State<SharedApp>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(address)): ConnectInfo<Peer>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let most = app.settings.sockets_per_address;
@@ -117,9 +116,6 @@ async fn serve(app: SharedApp, address: IpAddr, mut socket: WebSocket) {
             reason: reason.into(),
         };
         let _ = timeout(SEND_WITHIN, socket.send(Message::Close(Some(frame)))).await;
-        // Closing under unread bytes would reset the connection and lose the reason.
-        let drained = async { while let Some(Ok(_)) = socket.recv().await {} };
-        let _ = timeout(DRAIN, drained).await;
     }
 }
 

@@ -14,6 +14,7 @@ use tabsweep_server::{
     blobs::Blobs,
     clock::Clock,
     datasets::{self, Mirrors, Sources},
+    listener::{Listener, Peer},
     routes,
     store::Store,
     studies, upkeep, verification,
@@ -250,8 +251,8 @@ async fn listen(app: &SharedApp, folder: &Path) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = routes::router(app.clone(), &folder.join("pages"));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    tokio::spawn(async move { axum::serve(Listener(listener), service).await });
     tokio::spawn(verification::run(app.clone()));
     address
 }
