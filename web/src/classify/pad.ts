@@ -7,6 +7,8 @@ import { contained, type Picture } from "./picture";
 /** Width and height, in pixels and in pad units. */
 export const SIDE = 280;
 
+const INK = "#111";
+
 /** About as wide for a digit that fills the pad as the strokes of the training images are. */
 const INK_WIDTH = 20;
 
@@ -18,7 +20,12 @@ export function clear(paper: CanvasRenderingContext2D): void {
 export function drawStroke(paper: CanvasRenderingContext2D, stroke: Stroke): void {
   const way = line(stroke);
   if (!way) return;
-  paper.strokeStyle = "#111";
+  // A line without length gets no round ends: a dot is drawn as what it is.
+  paper.fillStyle = INK;
+  paper.beginPath();
+  paper.arc(way.start.x, way.start.y, INK_WIDTH / 2, 0, 2 * Math.PI);
+  paper.fill();
+  paper.strokeStyle = INK;
   paper.lineWidth = INK_WIDTH;
   paper.lineCap = "round";
   paper.lineJoin = "round";

@@ -16,8 +16,8 @@ export interface Line {
 
 /**
  * The line through a stroke: each point the pen reported pulls the line towards itself, and the line
- * passes through the middle between two of them. A dot becomes a line of no length, which round ends
- * make visible. A stroke without points has no line.
+ * passes through the middle between two of them. A dot becomes a line of no length. A stroke
+ * without points has no line.
  */
 export function line(stroke: Stroke): Line | undefined {
   const start = stroke[0];
