@@ -41,6 +41,8 @@ test("a drawn digit is recognised in the page, and no request leaves it", async 
 
   await page.getByRole("button", { name: "Undo" }).click();
   await expect(page.getByText("Nothing to look at yet.")).toBeVisible();
+  await page.getByLabel("Drawing pad").click();
+  await expect(verdict, "a dot is ink as well").toBeVisible();
   expect(requests()).toEqual([]);
 });
 
