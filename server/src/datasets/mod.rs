@@ -84,7 +84,9 @@ impl Sources {
             SYNTHETIC_DIGITS => Ok(SyntheticDigits::default()
                 .draw()
                 .expect("the default number of digits is not zero")),
-            path if Path::new(path).is_dir() => Ok(read_folder(Path::new(path), path)?),
+            path if Path::new(path).is_dir() => {
+                Ok(read_folder(Path::new(path), folder_name(Path::new(path)))?)
+            }
             _ => Err(DataSetError::Unknown {
                 name: name.to_owned(),
             }),
@@ -119,6 +121,13 @@ pub fn store(data: &DataSet, blobs: &Blobs) -> Result<DataManifest, DataSetError
         validation: blobs.put_packed(&blob::encode(&split.validation))?,
         test: blobs.put(&blob::encode(data.test()))?,
     })
+}
+
+/// What a folder's data set is called: its last name, because strangers need not know where the
+/// operator keeps things.
+fn folder_name(folder: &Path) -> &str {
+    let name = folder.file_name().and_then(|name| name.to_str());
+    name.unwrap_or("unnamed")
 }
 
 fn small(size: usize) -> u32 {

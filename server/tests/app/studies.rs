@@ -19,6 +19,7 @@ async fn the_operator_creates_a_study() {
     let (status, study) = create(&server, ADMIN_TOKEN, server.study_file()).await;
     assert_eq!(status, 201);
     assert_eq!((&study["id"], &study["name"]), (&1.into(), &"Tiny".into()));
+    assert_eq!(study["dataset"], "digits", "not the operator's path");
     assert_eq!(study["counts"]["unsuggested"], 2);
     assert_eq!(study["space"]["learning_rate"]["type"], "float");
     assert_eq!(
