@@ -24,7 +24,7 @@ test("forged claims are refused, their author gets no more work, and an honest t
   openStranger,
   digits,
 }) => {
-  const server = await serve({ study: publicModels(digits), flags: ["--lease-secs", "5", "--grace-secs", "1"] });
+  const server = await serve({ study: publicModels(digits) });
   const honest = await openLending(server, "Honest");
   await honest.lend();
   const { same, other, correct, count } = await modelsOf(server, honest);
@@ -102,7 +102,7 @@ test("forged claims are refused, their author gets no more work, and an honest t
 });
 
 test("a stranger with another's lease or another's name disturbs nobody", async ({ serve, openLending, openStranger, digits }) => {
-  const fixed = { ...SMALL, epochs: 15 };
+  const fixed = { ...SMALL, epochs: 30 };
   const server = await serve({ study: studyFile({ name: "Guarded", dataset: digits, trials: 1, fixed }) });
   const honest = await openLending(server, "Honest");
   await honest.lend();
@@ -140,7 +140,7 @@ test("a stranger with another's lease or another's name disturbs nobody", async 
   await expect.poll(() => server.api.state(1, 0), { timeout: 120_000 }).toBe("verified");
   const trial = await server.api.trial(1, 0);
   expect(trial.leases).toMatchObject([{ attempt: 1, ended: "claimed", volunteer: { nickname: "Honest" } }]);
-  expect(trial.epochs).toHaveLength(15);
+  expect(trial.epochs).toHaveLength(30);
   expect(honest.sockets, "the honest tab never had to reconnect").toHaveLength(1);
 });
 

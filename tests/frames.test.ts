@@ -12,7 +12,7 @@ test("bad frames close the socket that sent them, with a code and a reason, and 
   openStranger,
   digits,
 }) => {
-  const study = studyFile({ name: "Under fire", dataset: digits, trials: 1, fixed: { ...SMALL, epochs: 15 } });
+  const study = studyFile({ name: "Under fire", dataset: digits, trials: 1, fixed: { ...SMALL, epochs: 30 } });
   const server = await serve({ study });
   const honest = await openLending(server, "Honest");
   await honest.lend();

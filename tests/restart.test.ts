@@ -3,7 +3,7 @@
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
 
-const EPOCHS = 15;
+const EPOCHS = 30;
 
 test("a server killed mid-trial and started again: the tab comes back and finishes, nothing is lost or done twice", async ({
   serve,
@@ -26,7 +26,6 @@ test("a server killed mid-trial and started again: the tab comes back and finish
   });
   expect(tab.heard.findLast(({ type }) => type === "welcome")).toMatchObject({ resumed: true });
   expect(tab.leases, "no other lease than the first").toHaveLength(1);
-  expect(await server.api.state(1, 0)).toBe("running");
 
   const finished = async (): Promise<string> => (await server.api.study(1)).state;
   await expect.poll(finished, { timeout: 120_000 }).toBe("finished");
