@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tabsweep_protocol::StudyId;
 use tabsweep_study::LeasePolicy;
-use tokio::sync::{Notify, RwLock, broadcast, watch};
+use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
 use crate::{blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store};
 
@@ -35,6 +35,9 @@ impl Default for Settings {
     }
 }
 
+/// With the largest uploads, half a gigabyte.
+const UPLOADS_AT_ONCE: usize = 8;
+
 /// The shared parts.
 #[derive(Debug)]
 pub struct App {
@@ -60,8 +63,10 @@ pub struct App {
     pub work: watch::Sender<u64>,
     /// Studies in which something has changed.
     pub changes: broadcast::Sender<StudyId>,
-    /// A claim waits for its verdict.
-    pub claims: Notify,
+    /// Counts up whenever a claim waits for its verdict.
+    pub claims: watch::Sender<u64>,
+    /// How many uploads may arrive at once: each is in memory until it is on disk.
+    pub arriving: Semaphore,
     /// Turns true when the server ends.
     pub shutdown: watch::Sender<bool>,
 }
@@ -92,7 +97,8 @@ impl App {
             admin_token_sha256: crate::secret::sha256_hex(admin_token.as_bytes()),
             work: watch::Sender::new(0),
             changes: broadcast::Sender::new(256),
-            claims: Notify::new(),
+            claims: watch::Sender::new(0),
+            arriving: Semaphore::new(UPLOADS_AT_ONCE),
             shutdown: watch::Sender::new(false),
         })
     }
@@ -100,6 +106,11 @@ impl App {
     /// Workers that wait ask again.
     pub fn work_may_exist(&self) {
         self.work.send_modify(|count| *count += 1);
+    }
+
+    /// Verifiers look for claims.
+    pub fn claim_waits(&self) {
+        self.claims.send_modify(|count| *count += 1);
     }
 
     /// Pages that show the study look again.

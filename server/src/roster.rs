@@ -2,9 +2,12 @@
 //! come back by themselves.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     net::IpAddr,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tabsweep_protocol::{
@@ -46,12 +49,11 @@ pub struct Connected {
     pub volunteer: VolunteerId,
     /// Whose, for people.
     pub nickname: String,
-    /// From where.
-    pub address: IpAddr,
     /// Since when.
     pub since: Timestamp,
     /// What it works on.
     pub in_hand: Option<InHand>,
+    number: u64,
     orders: mpsc::Sender<Order>,
 }
 
@@ -63,6 +65,7 @@ pub type RosterKey = (VolunteerId, WorkerId);
 #[derive(Debug)]
 pub struct Place {
     key: RosterKey,
+    number: u64,
     /// What the server wants of the socket.
     pub orders: mpsc::Receiver<Order>,
 }
@@ -71,6 +74,27 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Roster {
     workers: Mutex<BTreeMap<RosterKey, Connected>>,
+    joined: AtomicU64,
+    seats: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+/// One of the sockets that an address may have, from its first byte to its last.
+#[derive(Debug)]
+pub struct Seat {
+    seats: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+    address: IpAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Entry::Occupied(mut taken) = seats.entry(self.address) {
+            *taken.get_mut() -= 1;
+            if *taken.get() == 0 {
+                taken.remove();
+            }
+        }
+    }
 }
 
 /// Orders that one socket lets pile up before it counts as gone.
@@ -82,18 +106,18 @@ impl Roster {
         &self,
         worker: WorkerId,
         volunteer: (VolunteerId, String),
-        address: IpAddr,
         since: Timestamp,
     ) -> Place {
         let (orders, receiver) = mpsc::channel(MOST_ORDERS);
+        let number = self.joined.fetch_add(1, Ordering::Relaxed);
         let (volunteer, nickname) = volunteer;
         let connected = Connected {
             worker: worker.clone(),
             volunteer,
             nickname,
-            address,
             since,
             in_hand: None,
+            number,
             orders,
         };
         let key = (volunteer, worker);
@@ -103,20 +127,37 @@ impl Roster {
         }
         Place {
             key,
+            number,
             orders: receiver,
         }
     }
 
-    /// A socket has closed; a newer one of the same worker stays.
-    pub fn leave(&self, mut place: Place) {
-        place.orders.close();
-        let mut workers = self.lock();
-        if workers
+    /// Whether no newer socket has taken the place.
+    pub fn is_current(&self, place: &Place) -> bool {
+        self.lock()
             .get(&place.key)
-            .is_some_and(|connected| connected.orders.is_closed())
-        {
-            workers.remove(&place.key);
+            .is_some_and(|connected| connected.number == place.number)
+    }
+
+    /// A socket has closed; a newer one of the same worker stays.
+    pub fn leave(&self, place: &Place) {
+        if self.is_current(place) {
+            self.lock().remove(&place.key);
         }
+    }
+
+    /// A seat for one more socket from `address`, if it has fewer than `most`.
+    pub fn seat(&self, address: IpAddr, most: usize) -> Option<Seat> {
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let taken = seats.entry(address).or_default();
+        if *taken >= most {
+            return None;
+        }
+        *taken += 1;
+        Some(Seat {
+            seats: self.seats.clone(),
+            address,
+        })
     }
 
     /// Notes what a worker works on.
@@ -146,14 +187,6 @@ impl Roster {
     /// Everybody, in order of their ids.
     pub fn connected(&self) -> Vec<Connected> {
         self.lock().values().cloned().collect()
-    }
-
-    /// Sockets from this address.
-    pub fn count_from(&self, address: IpAddr) -> usize {
-        self.lock()
-            .values()
-            .filter(|connected| connected.address == address)
-            .count()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Connected>> {

@@ -17,7 +17,7 @@ use crate::{
     datasets::{DataSetError, MNIST, SYNTHETIC_DIGITS, Sources},
     listener::{Listener, Peer},
     routes, secret,
-    store::{Store, StoreError},
+    store::{ClaimKind, Store, StoreError},
     studies::{self, CreateError},
     study_file::StudyFileError,
     upkeep, verification,
@@ -130,6 +130,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         .await
         .map_err(|source| ServeError::Listen { address, source })?;
     first_study(&app, &options).await?;
+    warn_of_synthetic_digits(&app).await?;
     let policy = tabsweep_study::LeasePolicy {
         grace_secs: options.settings.restart_grace_secs,
         ..options.settings.policy
@@ -139,7 +140,9 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         tracing::info!("{left} trials wait for their workers to come back");
     }
     let mut tasks = JoinSet::new();
-    tasks.spawn(verification::run(app.clone()));
+    for kind in [ClaimKind::Finished, ClaimKind::Diverged] {
+        tasks.spawn(verification::run(app.clone(), kind));
+    }
     tasks.spawn(upkeep::run(app.clone()));
     announce(listener.local_addr()?, &options);
     run(&app, listener, &options.pages).await?;
@@ -203,31 +206,32 @@ async fn first_study(app: &App, options: &Options) -> Result<(), ServeError> {
         Err(CreateError::DataSet {
             source: DataSetError::Download { source },
         }) if dataset == MNIST => {
-            warn_of_synthetic_digits(&source.to_string());
+            tracing::warn!("{source}");
             studies::create_on(app, &study, SYNTHETIC_DIGITS).await?;
         }
         created => {
             created?;
-            if dataset == SYNTHETIC_DIGITS {
-                warn_of_synthetic_digits("they were asked for");
-            }
         }
     }
     Ok(())
 }
 
-fn warn_of_synthetic_digits(why: &str) {
+/// Says it at every start: scores look the same whatever they were reached on.
+async fn warn_of_synthetic_digits(app: &App) -> Result<(), StoreError> {
+    let studies = app.store.studies().await?;
+    if studies
+        .iter()
+        .all(|study| study.data.name != SYNTHETIC_DIGITS)
+    {
+        return Ok(());
+    }
     let line = "=".repeat(78);
     eprintln!("{line}");
-    eprintln!(
-        "  THIS SERVER TRAINS ON SYNTHETIC DIGITS, NOT ON MNIST: scores say nothing about MNIST."
-    );
-    eprintln!("  Why: {why}.");
-    eprintln!(
-        "  To use MNIST, start on an empty --state with --dataset-dir DIR, the folder of its"
-    );
-    eprintln!("  four files.");
+    eprintln!("  THIS SERVER TRAINS ON SYNTHETIC DIGITS, NOT ON MNIST.");
+    eprintln!("  Scores say nothing about MNIST. To use MNIST, start on an empty --state with");
+    eprintln!("  --dataset-dir DIR, the folder of its four files.");
     eprintln!("{line}");
+    Ok(())
 }
 
 fn announce(address: SocketAddr, options: &Options) {

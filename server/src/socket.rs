@@ -1,10 +1,7 @@
 //! One worker's WebSocket: greet, hand out, listen. What a message means for a trial is decided by
 //! the store; here are order, limits and close codes.
 
-use std::{
-    net::IpAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use axum::{
     Error,
@@ -18,7 +15,7 @@ use axum::{
 use tabsweep_protocol::{
     BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, Lease, LeaseToken, NoWork,
     NoWorkReason, Progress, Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason,
-    VERSION, Welcome, WorkerId, WorkerMessage,
+    StudyId, VERSION, Welcome, WorkerId, WorkerMessage,
     limits::{BURST_MESSAGES, MESSAGE_BYTES, MESSAGES_PER_SEC, close},
 };
 use tabsweep_study::{Grant, Trial};
@@ -31,7 +28,7 @@ use crate::{
     app::{SharedApp, ended},
     listener::Peer,
     problem::Problem,
-    roster::{InHand, Order, Place, RosterKey},
+    roster::{InHand, Order, Place, RosterKey, Seat},
     secret::{lease_token, sha256_hex},
     store::{Leased, NextLease, StoreError, StoredStudy, Volunteer},
 };
@@ -49,7 +46,7 @@ pub(crate) async fn upgrade(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let most = app.settings.sockets_per_address;
-    if app.roster.count_from(address.ip()) >= most {
+    let Some(seat) = app.roster.seat(address.ip(), most) else {
         let title = "Too many sockets";
         let detail = format!("at most {most} sockets from one address");
         return Problem::new(
@@ -59,7 +56,7 @@ pub(crate) async fn upgrade(
             detail,
         )
         .into_response();
-    }
+    };
     upgrade
         .protocols([SUBPROTOCOL])
         .max_message_size(MESSAGE_BYTES)
@@ -67,7 +64,7 @@ pub(crate) async fn upgrade(
         .read_buffer_size(4 * 1024)
         .write_buffer_size(0)
         .max_write_buffer_size(256 * 1024)
-        .on_upgrade(move |socket| serve(app, address.ip(), socket))
+        .on_upgrade(move |socket| serve(app, seat, socket))
 }
 
 /// Why a socket ends.
@@ -105,9 +102,16 @@ impl From<Error> for End {
     }
 }
 
-async fn serve(app: SharedApp, address: IpAddr, mut socket: WebSocket) {
-    let end = match greet(&app, &mut socket).await {
-        Ok((hello, volunteer)) => converse(app, address, &mut socket, hello, volunteer).await,
+async fn serve(app: SharedApp, _seat: Seat, mut socket: WebSocket) {
+    let greeting = timeout(HELLO_WITHIN, greet(&app, &mut socket)).await;
+    let silent = || {
+        Err(End::close(
+            close::POLICY,
+            "expected a hello within 10 seconds",
+        ))
+    };
+    let end = match greeting.unwrap_or_else(|_| silent()) {
+        Ok((hello, volunteer)) => converse(app, &mut socket, hello, volunteer).await,
         Err(end) => end,
     };
     if let End::Close { code, reason } = end {
@@ -120,18 +124,12 @@ async fn serve(app: SharedApp, address: IpAddr, mut socket: WebSocket) {
 }
 
 async fn greet(app: &SharedApp, socket: &mut WebSocket) -> Result<(Hello, Volunteer), End> {
-    let silent = || End::close(close::POLICY, "expected a hello within 10 seconds");
     let message = loop {
-        match timeout(HELLO_WITHIN, socket.recv())
-            .await
-            .map_err(|_| silent())?
-        {
-            None => return Err(End::Gone),
-            Some(message) => {
-                if let Some(message) = decode(message?)? {
-                    break message;
-                }
-            }
+        let Some(message) = socket.recv().await else {
+            return Err(End::Gone);
+        };
+        if let Some(message) = decode(message?)? {
+            break message;
         }
     };
     let WorkerMessage::Hello(hello) = message else {
@@ -173,14 +171,13 @@ fn decode(message: Message) -> Result<Option<WorkerMessage>, End> {
 
 async fn converse(
     app: SharedApp,
-    address: IpAddr,
     socket: &mut WebSocket,
     hello: Hello,
     volunteer: Volunteer,
 ) -> End {
     let now = app.clock.now();
     let name = (volunteer.id, volunteer.nickname.clone());
-    let mut place = app.roster.join(hello.worker.clone(), name, address, now);
+    let mut place = app.roster.join(hello.worker.clone(), name, now);
     let mut work = app.work.subscribe();
     let mut conversation = Conversation {
         app: app.clone(),
@@ -196,8 +193,10 @@ async fn converse(
         Ok(()) => End::Gone,
         Err(end) => end,
     };
-    conversation.leave().await;
-    app.roster.leave(place);
+    if app.roster.is_current(&place) {
+        conversation.leave().await;
+    }
+    app.roster.leave(&place);
     end
 }
 
@@ -205,9 +204,10 @@ async fn converse(
 #[derive(Debug)]
 struct Held {
     token: LeaseToken,
-    study: tabsweep_protocol::StudyId,
-    /// When the deadline was last moved in the store; in between, hearing is enough.
-    saved: Instant,
+    study: StudyId,
+    /// When the deadline was last moved in the store; in between, hearing is enough. Not yet on this
+    /// socket after a resumption: the older socket may just have shortened it.
+    saved: Option<Instant>,
 }
 
 struct Conversation<'a> {
@@ -255,8 +255,6 @@ impl Conversation<'_> {
                 order = place.orders.recv() => match order {
                     Some(Order::Send(message)) => self.say(message).await?,
                     Some(Order::Replaced) | None => {
-                        // The newer socket has the lease now.
-                        self.held = None;
                         return Err(End::close(close::REPLACED, "this worker has a newer socket"));
                     }
                 },
@@ -317,7 +315,7 @@ impl Conversation<'_> {
             attempt,
             progress: None,
         };
-        self.hold(token, study, in_hand);
+        self.hold(token, study, in_hand, None);
         Ok(true)
     }
 
@@ -330,8 +328,14 @@ impl Conversation<'_> {
                 self.hand_out().await
             }
             WorkerMessage::Progress(progress) => self.progressed(progress).await,
-            WorkerMessage::Epoch(epoch) => self.epoch_ended(epoch).await,
-            WorkerMessage::Checkpoint(checkpoint) => self.checkpointed(checkpoint).await,
+            WorkerMessage::Epoch(epoch) => {
+                check_epoch(&epoch)?;
+                self.epoch_ended(epoch).await
+            }
+            WorkerMessage::Checkpoint(checkpoint) => {
+                check_step(checkpoint.step)?;
+                self.checkpointed(checkpoint).await
+            }
             WorkerMessage::Claim(claim) => self.claimed(claim).await,
             WorkerMessage::Release(release) => self.released(release).await,
         }
@@ -397,7 +401,7 @@ impl Conversation<'_> {
             attempt: trial.attempts,
             progress: None,
         };
-        self.hold(token.clone(), study.id, in_hand);
+        self.hold(token.clone(), study.id, in_hand, Some(Instant::now()));
         self.app.study_changed(study.id);
         let settings = self.app.settings;
         let lease = lease_message(token, study, trial, settings);
@@ -416,7 +420,7 @@ impl Conversation<'_> {
         if self
             .held
             .as_ref()
-            .is_some_and(|held| held.saved.elapsed() < fresh)
+            .is_some_and(|held| held.saved.is_some_and(|saved| saved.elapsed() < fresh))
         {
             return Ok(());
         }
@@ -474,7 +478,7 @@ impl Conversation<'_> {
             self.let_go();
         }
         if reason.is_none() {
-            self.app.claims.notify_one();
+            self.app.claim_waits();
             study
                 .into_iter()
                 .for_each(|study| self.app.study_changed(study));
@@ -515,7 +519,7 @@ impl Conversation<'_> {
                 if let Some(held) = &mut self.held
                     && held.token == token
                 {
-                    held.saved = Instant::now();
+                    held.saved = Some(Instant::now());
                     let study = held.study;
                     self.app.study_changed(study);
                 }
@@ -540,12 +544,12 @@ impl Conversation<'_> {
         .await
     }
 
-    fn hold(&mut self, token: LeaseToken, study: tabsweep_protocol::StudyId, in_hand: InHand) {
+    fn hold(&mut self, token: LeaseToken, study: StudyId, in_hand: InHand, saved: Option<Instant>) {
         self.app.roster.works_on(&self.key(), Some(in_hand));
         self.held = Some(Held {
             token,
             study,
-            saved: Instant::now(),
+            saved,
         });
     }
 
@@ -559,7 +563,7 @@ impl Conversation<'_> {
     }
 
     /// The study of the lease in hand, if `token` is its token.
-    fn study_of(&self, token: &LeaseToken) -> Option<tabsweep_protocol::StudyId> {
+    fn study_of(&self, token: &LeaseToken) -> Option<StudyId> {
         self.held
             .as_ref()
             .filter(|held| held.token == *token)
@@ -618,6 +622,32 @@ fn lease_message(
         lease_secs: settings.policy.lease_secs,
         checkpoint_secs: settings.checkpoint_secs,
     }
+}
+
+/// Numbers that no training reaches: 1000 epochs of a million images, one at a time.
+const MOST_STEPS: u64 = 1_000_000_000;
+const MOST_EPOCHS: u32 = 1000;
+
+fn check_step(step: u64) -> Result<(), End> {
+    if step <= MOST_STEPS {
+        return Ok(());
+    }
+    let reason = format!("`step` is {step}, at most {MOST_STEPS} is taken");
+    Err(End::close(close::MALFORMED, reason))
+}
+
+fn check_epoch(epoch: &Epoch) -> Result<(), End> {
+    check_step(epoch.step)?;
+    let is_sound = (1..=MOST_EPOCHS).contains(&epoch.epoch)
+        && epoch.validation_correct <= epoch.validation_count
+        && epoch.mean_loss.is_finite();
+    if is_sound {
+        return Ok(());
+    }
+    Err(End::close(
+        close::MALFORMED,
+        "an epoch's figures are out of range",
+    ))
 }
 
 /// A token bucket for messages.

@@ -1,13 +1,13 @@
 //! Creating a study: read the file, get the data, store both.
 
 use serde_json::Map;
-use tabsweep_protocol::{StudyId, Value};
-use tabsweep_study::Study;
+use tabsweep_protocol::{StudyId, TrialNumber, Value};
+use tabsweep_study::{History, Study};
 
 use crate::{
     app::App,
     datasets::{self, DataSetError},
-    store::StoreError,
+    store::{DataManifest, StoreError},
     study_file::{self, StudyFileError},
     verification,
 };
@@ -28,6 +28,14 @@ pub enum CreateError {
         /// Why not.
         #[from]
         source: DataSetError,
+    },
+    /// A setting of the space has no model for the images.
+    #[error("trial {number} could not be trained: {reason}")]
+    Untrainable {
+        /// The trial that would have it.
+        number: TrialNumber,
+        /// Why not.
+        reason: String,
     },
     /// The database failed.
     #[error(transparent)]
@@ -68,6 +76,7 @@ pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyI
     let manifest = tokio::task::spawn_blocking(move || datasets::store(&data, &blobs))
         .await
         .expect("storing a data set does not panic")?;
+    check_trials(study, &manifest)?;
     let id = app
         .store
         .add_study(study, &manifest, app.clock.now())
@@ -75,6 +84,19 @@ pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyI
     app.work_may_exist();
     app.study_changed(id);
     Ok(id)
+}
+
+/// Settings that are looked at before a study begins.
+const CHECKED_TRIALS: u32 = 200;
+
+/// Looks whether the study's first settings can be trained on its images.
+fn check_trials(study: &Study, data: &DataManifest) -> Result<(), CreateError> {
+    for number in (0..study.trials.min(CHECKED_TRIALS)).map(TrialNumber) {
+        let parameters = study.suggest(History::default(), number);
+        verification::check_trial(&parameters, data)
+            .map_err(|reason| CreateError::Untrainable { number, reason })?;
+    }
+    Ok(())
 }
 
 /// A setting as the trainer takes it.

@@ -67,8 +67,8 @@ enum Entry {
 /// A message and the bytes of the file that it is about.
 type Located = (Range<usize>, String);
 
-/// Parses a study file. `check` is asked about every hyper-parameter's name with the values at the
-/// edges of its range, and says what is wrong with them.
+/// Parses a study file. `check` is asked about every hyper-parameter's name with values that
+/// stand for its range, and says what is wrong with them.
 ///
 /// # Errors
 /// The first thing that is wrong.
@@ -150,7 +150,7 @@ fn space(
         let span = entry.span();
         let distribution = distribution(entry.into_inner())
             .map_err(|message| (span.clone(), format!("`{}`: {message}", name.get_ref())))?;
-        for value in distribution.extremes() {
+        for value in distribution.probes() {
             check(name.get_ref(), &value).map_err(|message| (name.span(), message))?;
         }
         space.0.insert(name.into_inner(), distribution);

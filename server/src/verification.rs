@@ -6,15 +6,18 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Map;
 use tabsweep_dataset::{BlobError as DataBlobError, Labelled, blob};
 use tabsweep_protocol::{
-    BlobRef, Finished, Outcome, ServerMessage, Sha256, StudyId, TrialNumber, Verdict,
+    BlobRef, Finished, Outcome, Parameters, ServerMessage, Sha256, StudyId, TrialNumber, Verdict,
 };
 use tabsweep_study::{Pending, Scores, Trial, TrialState};
-use tabsweep_trainer::{Hyperparameters, Model, ModelError, Training, TrainingData, TrainingError};
+use tabsweep_trainer::{
+    Hyperparameters, Model, ModelError, Training, TrainingData, TrainingError,
+    architecture::Architecture,
+};
 
 use crate::{
     app::{App, SharedApp, ended},
     blobs::{BlobError, Blobs},
-    store::{DataManifest, StoreError, StoredStudy},
+    store::{ClaimKind, ClaimRef, DataManifest, StoreError, StoredStudy},
     studies::setting,
 };
 
@@ -27,6 +30,8 @@ enum Finding {
     Diverges,
     /// The claim does not hold.
     Wrong(String),
+    /// The server ends; the next start checks again.
+    Interrupted,
 }
 
 /// Why there can be no verdict now.
@@ -56,41 +61,96 @@ pub fn check_setting(setting: &Map<String, serde_json::Value>) -> Result<(), Str
         .map_err(|error| error.to_string())
 }
 
-/// Decides claims, oldest first, until the server ends.
-pub async fn run(app: SharedApp) {
-    let mut shutdown = app.shutdown.subscribe();
-    let mut scoring = Scoring::default();
-    loop {
-        let pause = match next_verdict(&app, &mut scoring).await {
+/// Says what keeps a worker from training a setting on such images.
+///
+/// # Errors
+/// A sentence that names what is too small or too large.
+pub fn check_trial(parameters: &Parameters, data: &DataManifest) -> Result<(), String> {
+    let hyperparameters =
+        Hyperparameters::from_json(&setting(parameters)).map_err(|error| error.to_string())?;
+    let (classes, height, width) = sizes(data);
+    Architecture::new(&hyperparameters, classes, height, width)
+        .map(drop)
+        .map_err(|error| error.to_string())
+}
+
+fn sizes(data: &DataManifest) -> (usize, usize, usize) {
+    (
+        data.classes as usize,
+        data.height as usize,
+        data.width as usize,
+    )
+}
+
+/// Decides claims of one kind, oldest first, until the server ends.
+pub async fn run(app: SharedApp, kind: ClaimKind) {
+    let (mut shutdown, mut claims) = (app.shutdown.subscribe(), app.claims.subscribe());
+    let mut verifier = Verifier {
+        app,
+        kind,
+        postponed: Vec::new(),
+        scoring: Scoring::default(),
+    };
+    while !*shutdown.borrow() {
+        let pause = match verifier.next_verdict().await {
             Ok(true) => continue,
-            Ok(false) => Duration::from_secs(10),
+            Ok(false) if verifier.postponed.is_empty() => Duration::from_secs(10),
+            Ok(false) => {
+                verifier.postponed.clear();
+                Duration::from_secs(2)
+            }
             Err(error) => {
-                tracing::error!("a claim can't be checked now: {error}");
+                tracing::error!("claims can't be checked now: {error}");
                 Duration::from_secs(2)
             }
         };
         tokio::select! {
             () = ended(&mut shutdown) => return,
-            () = app.claims.notified() => {}
+            _ = claims.changed() => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
 }
 
-/// Decides one claim; false if there is none.
-async fn next_verdict(app: &App, scoring: &mut Scoring) -> Result<bool, CheckError> {
-    let Some((study, trial)) = app.store.next_claim().await? else {
-        return Ok(false);
-    };
-    let TrialState::Checking(pending) = trial.state.clone() else {
-        return Ok(false);
-    };
-    let finding = match &pending.outcome {
-        Outcome::Finished(finished) => score(app, scoring, &study, &trial, finished).await?,
-        Outcome::Diverged { step } => train_after(app, &study, &trial, *step).await?,
-    };
-    decide(app, study.id, trial.number, &pending, finding).await?;
-    Ok(true)
+struct Verifier {
+    app: SharedApp,
+    kind: ClaimKind,
+    /// Claims that could not be checked just now, so that they don't hold up the others.
+    postponed: Vec<(StudyId, TrialNumber)>,
+    scoring: Scoring,
+}
+
+impl Verifier {
+    /// Decides one claim; false if there is none.
+    async fn next_verdict(&mut self) -> Result<bool, CheckError> {
+        let app = self.app.clone();
+        let Some((study, trial)) = app.store.next_claim(self.kind, &self.postponed).await? else {
+            return Ok(false);
+        };
+        let TrialState::Checking(pending) = trial.state.clone() else {
+            return Ok(false);
+        };
+        let finding = match &pending.outcome {
+            Outcome::Finished(finished) => {
+                score(&app, &mut self.scoring, &study, &trial, finished).await
+            }
+            Outcome::Diverged { step } => train_after(&app, &study, &trial, *step).await,
+        };
+        match finding {
+            Ok(Finding::Interrupted) => {}
+            Ok(finding) => decide(&app, study.id, trial.number, &pending, finding).await?,
+            Err(CheckError::Interrupted(error)) if error.is_panic() => {
+                let finding = Finding::Wrong("checking it failed".to_owned());
+                decide(&app, study.id, trial.number, &pending, finding).await?;
+            }
+            Err(error) => {
+                let (study, number) = (study.id, trial.number);
+                tracing::error!("study {study}, trial {number} can't be checked now: {error}");
+                self.postponed.push((study, number));
+            }
+        }
+        Ok(true)
+    }
 }
 
 async fn decide(
@@ -101,6 +161,11 @@ async fn decide(
     finding: Finding,
 ) -> Result<(), CheckError> {
     let now = app.clock.now();
+    let claim = ClaimRef {
+        study,
+        number: trial,
+        lease: pending.lease.clone(),
+    };
     let mut verdict = Verdict {
         study,
         trial,
@@ -115,17 +180,18 @@ async fn decide(
                 scores.validation * 100.0,
                 scores.test * 100.0,
             );
-            app.store.verified(study, trial, scores, now).await?;
+            app.store.verified(&claim, scores, now).await?;
             verdict.validation_score = Some(scores.validation);
         }
+        Finding::Interrupted => return Ok(()),
         Finding::Diverges => {
             tracing::info!("study {study}, trial {trial}: diverged");
-            app.store.diverged(study, trial, now).await?;
+            app.store.diverged(&claim, now).await?;
         }
         Finding::Wrong(reason) => {
             tracing::warn!("study {study}, trial {trial}: claim rejected: {reason}");
             app.store
-                .rejected(study, trial, app.settings.policy, &reason, now)
+                .rejected(&claim, app.settings.policy, &reason, now)
                 .await?;
             verdict.verified = false;
             verdict.reason = Some(reason);
@@ -193,8 +259,10 @@ async fn score(
         let Some(weights) = uploads.get(&finished.weights_sha256)? else {
             return Ok(Finding::Wrong("the uploaded weights are gone".to_owned()));
         };
-        let hyperparameters = Hyperparameters::from_json(&parameters)
-            .map_err(|error| CheckError::Trainer(error.to_string()))?;
+        let hyperparameters = match Hyperparameters::from_json(&parameters) {
+            Ok(hyperparameters) => hyperparameters,
+            Err(error) => return Ok(Finding::Wrong(error.to_string())),
+        };
         Ok(match count(&hyperparameters, &data, &weights, &sets) {
             Ok(counts) => compare(&finished, &counts, &sets),
             Err(error) => Finding::Wrong(format!("the weights can't be used: {error}")),
@@ -214,11 +282,7 @@ fn count(
     weights: &[u8],
     sets: &Sets,
 ) -> Result<Counts, ModelError> {
-    let (classes, height, width) = (
-        data.classes as usize,
-        data.height as usize,
-        data.width as usize,
-    );
+    let (classes, height, width) = sizes(data);
     let model = Model::load(hyperparameters, classes, height, width, weights)?;
     let count = |set: &Labelled| model.count_correct(set.images().pixels(), set.labels().values());
     Ok(Counts {
@@ -246,53 +310,50 @@ fn compare(finished: &Finished, counts: &Counts, sets: &Sets) -> Finding {
     })
 }
 
-/// Trains from the trial's last checkpoint to the step at which the loss is said to leave the
-/// numbers. Costs at most what the worker spent since that checkpoint.
+/// Trains the trial from its start to the step at which the loss is said to leave the numbers. From
+/// the start, because a checkpoint can be made to diverge.
 async fn train_after(
-    app: &App,
+    app: &SharedApp,
     study: &StoredStudy,
     trial: &Trial,
     claimed_step: u64,
 ) -> Result<Finding, CheckError> {
-    let (blobs, uploads, data) = (app.data.clone(), app.uploads.clone(), study.data.clone());
+    let (blobs, data) = (app.data.clone(), study.data.clone());
     let (parameters, seed) = (setting(&trial.parameters), trial.seed.0);
-    let checkpoint = trial.checkpoint.clone();
+    let app = app.clone();
     tokio::task::spawn_blocking(move || {
-        let trainer = |error: String| CheckError::Trainer(error);
-        let hyperparameters =
-            Hyperparameters::from_json(&parameters).map_err(|error| trainer(error.to_string()))?;
         let images = TrainingData::from_blobs(
             &data_blob(&blobs, &data.training)?,
             &data_blob(&blobs, &data.validation)?,
             data.classes as usize,
         )
-        .map_err(|error| trainer(error.to_string()))?;
-        let checkpoint = match checkpoint {
-            Some(checkpoint) => uploads.get(&checkpoint.sha256)?,
-            None => None,
-        };
-        let training = match checkpoint {
-            Some(bytes) => Training::resume(hyperparameters, seed, images, &bytes)
-                .map_err(|error| error.to_string()),
-            None => Training::new(hyperparameters, seed, images).map_err(|e| e.to_string()),
-        };
+        .map_err(|error| CheckError::Trainer(error.to_string()))?;
+        let training = Hyperparameters::from_json(&parameters)
+            .map_err(|error| error.to_string())
+            .and_then(|setting| {
+                Training::new(setting, seed, images).map_err(|error| error.to_string())
+            });
         Ok(match training {
-            Ok(training) => watch(training, claimed_step),
-            Err(error) => Finding::Wrong(format!("the checkpoint can't be used: {error}")),
+            Ok(training) => watch(training, claimed_step, || *app.shutdown.borrow()),
+            Err(error) => Finding::Wrong(error),
         })
     })
     .await?
 }
 
-fn watch(mut training: Training, claimed_step: u64) -> Finding {
-    let last_step = claimed_step.min(training.total_steps());
-    while training.step() < last_step {
+fn watch(mut training: Training, claimed_step: u64, is_over: impl Fn() -> bool) -> Finding {
+    if !(1..=training.total_steps()).contains(&claimed_step) {
+        return Finding::Wrong(format!("the trial has no step {claimed_step}"));
+    }
+    while training.step() < claimed_step {
+        if is_over() {
+            return Finding::Interrupted;
+        }
         match training.advance() {
             Err(TrainingError::Diverged { step, .. }) if step == claimed_step => {
                 return Finding::Diverges;
             }
             Err(error) => return Finding::Wrong(error.to_string()),
-            Ok(tabsweep_trainer::Progress::Finished { .. }) => break,
             Ok(_) => {}
         }
     }

@@ -1,23 +1,27 @@
 //! Who leads. Reads the validation score only; the test score is carried along for people.
 
-use tabsweep_protocol::TrialNumber;
+use tabsweep_protocol::{StudyId, TrialNumber};
 
 use crate::Scores;
 
 /// A verified trial's claim to a place.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Standing {
+    /// The study.
+    pub study: StudyId,
     /// The trial.
     pub number: TrialNumber,
     /// What the server measured.
     pub scores: Scores,
 }
 
-/// Best first: by validation score, then the earlier trial. The order of the input has no influence.
-pub fn rank(standings: &mut [Standing]) {
-    standings.sort_by(|a, b| {
+/// Puts `rows` in order, best first: by validation score, then the earlier trial of the earlier
+/// study. The order of the input has no influence.
+pub fn rank<T>(rows: &mut [T], standing: impl Fn(&T) -> Standing) {
+    rows.sort_by(|a, b| {
+        let (a, b) = (standing(a), standing(b));
         let by_score = b.scores.validation.total_cmp(&a.scores.validation);
-        by_score.then(a.number.cmp(&b.number))
+        by_score.then((a.study, a.number).cmp(&(b.study, b.number)))
     });
 }
 
@@ -29,6 +33,7 @@ mod tests {
 
     fn standing(number: u32, validation: f64, test: f64) -> Standing {
         Standing {
+            study: StudyId(1),
             number: TrialNumber(number),
             scores: Scores { validation, test },
         }
@@ -37,7 +42,7 @@ mod tests {
     #[test]
     fn the_test_score_has_no_say() {
         let mut standings = [standing(2, 0.97, 0.99), standing(1, 0.98, 0.90)];
-        rank(&mut standings);
+        rank(&mut standings, |standing| *standing);
         assert_eq!(standings[0].number, TrialNumber(1));
     }
 
@@ -53,8 +58,8 @@ mod tests {
                 let by = turn % turned.len();
                 turned.rotate_left(by);
             }
-            rank(&mut ordered);
-            rank(&mut turned);
+            rank(&mut ordered, |standing| *standing);
+            rank(&mut turned, |standing| *standing);
             prop_assert_eq!(ordered, turned);
         }
     }

@@ -218,16 +218,29 @@ impl Distribution {
         }
     }
 
-    /// Values at the edges: what has to be valid for all values to be.
-    pub fn extremes(&self) -> Vec<Value> {
+    /// Values that stand for all others: where these are valid, all are. The edges, and between
+    /// them a number that is not whole, or every number of a short range.
+    pub fn probes(&self) -> Vec<Value> {
         match self {
-            Self::Float(range) => vec![Value::Float(range.low), Value::Float(range.high)],
-            Self::Int(range) => vec![Value::Int(range.low), Value::Int(range.high)],
+            Self::Float(FloatRange { low, high, .. }) => {
+                let between = low + (high - low) * 0.381_966_011_250_105;
+                [*low, between, *high].map(Value::Float).to_vec()
+            }
+            Self::Int(IntRange {
+                low, high, step, ..
+            }) => {
+                let step = usize::try_from(*step).unwrap_or(usize::MAX);
+                let first = (*low..=*high).step_by(step).take(MOST_PROBES);
+                first.chain([*high]).map(Value::Int).collect()
+            }
             Self::Categorical { choices } => choices.0.clone(),
             Self::Fixed { value } => vec![value.clone()],
         }
     }
 }
+
+/// Whole numbers of a range that are probed one by one.
+const MOST_PROBES: usize = 64;
 
 /// The hyper-parameters of a study by name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -118,7 +118,8 @@ pub struct Trial {
     pub losses: u32,
     /// Where the next worker goes on.
     pub checkpoint: Option<Checkpoint>,
-    /// Volunteers whose claims for this trial were wrong; they don't get it again.
+    /// Volunteers whose claims for this trial were wrong, or who could not train it; they don't get
+    /// it again.
     pub refused: Vec<VolunteerId>,
     /// Where it stands.
     pub state: TrialState,
@@ -208,7 +209,8 @@ impl Trial {
         })
     }
 
-    /// The holder has uploaded a checkpoint. An older one than the present changes nothing.
+    /// The holder has uploaded a checkpoint. One that is older than its last changes nothing; that of
+    /// an earlier lease says nothing about how far this one is.
     ///
     /// # Errors
     /// The token is not that of the lease.
@@ -218,7 +220,7 @@ impl Trial {
             if trial
                 .checkpoint
                 .as_ref()
-                .is_none_or(|known| known.step < checkpoint.step)
+                .is_none_or(|known| known.lease != checkpoint.lease || known.step < checkpoint.step)
             {
                 trial.checkpoint = Some(checkpoint);
             }
@@ -236,8 +238,9 @@ impl Trial {
         })
     }
 
-    /// The holder could not train the trial. Perhaps the checkpoint that it was given is no good:
-    /// the next worker begins anew, so that nobody can block a trial with a bad one.
+    /// The holder could not train the trial, and does not get it again. Perhaps the checkpoint that
+    /// it was given is no good: the next worker begins anew, so that nobody can block a trial with a
+    /// bad one.
     ///
     /// # Errors
     /// The token is not that of the lease.
@@ -246,8 +249,9 @@ impl Trial {
         token: &LeaseToken,
         policy: LeasePolicy,
     ) -> Result<Self, TransitionError> {
-        self.with_lease(token, "given up", |trial, _| {
+        self.with_lease(token, "given up", |trial, lease| {
             trial.checkpoint = None;
+            trial.refused.push(lease.volunteer);
             trial.wait_or_fail(policy, "its workers could not train it");
         })
     }
@@ -333,12 +337,12 @@ impl Trial {
     pub fn rejected(mut self, policy: LeasePolicy, reason: &str) -> Result<Self, TransitionError> {
         match &self.state {
             TrialState::Checking(pending) => {
-                let (volunteer, lease) = (pending.volunteer, pending.lease.clone());
-                if self
-                    .checkpoint
-                    .as_ref()
-                    .is_some_and(|checkpoint| checkpoint.lease == lease)
-                {
+                let volunteer = pending.volunteer;
+                let is_theirs = |checkpoint: &Checkpoint| checkpoint.lease == pending.lease;
+                // Who reports a divergence that does not happen may have been led there by a bad
+                // checkpoint.
+                let is_divergence = matches!(pending.outcome, Outcome::Diverged { .. });
+                if is_divergence || self.checkpoint.as_ref().is_some_and(is_theirs) {
                     self.checkpoint = None;
                 }
                 self.refused.push(volunteer);

@@ -227,7 +227,6 @@ proptest! {
                 prop_assert_eq!(after.attempts, before.attempts + 1);
             }
             prop_assert!(after.losses <= POLICY.max_attempts);
-            prop_assert!(after.losses <= after.attempts + 1);
             trial = after;
             let far = now.plus_secs(POLICY.lease_secs);
             if trial.current_lease().is_some() {

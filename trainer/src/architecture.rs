@@ -9,8 +9,8 @@ use thiserror::Error;
 use crate::hyperparameters::Hyperparameters;
 use crate::philox::{Philox, Stream};
 
-/// More parameters than this are refused: 256 MiB of weights.
-const PARAMETER_LIMIT: usize = 1 << 26;
+/// More parameters than this are refused: with AdamW's two moments each, a checkpoint of 60 MB.
+const PARAMETER_LIMIT: usize = 5_000_000;
 
 /// Why there is no such model.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -14,6 +14,8 @@ use crate::{
 
 /// How often a worker is heard of while it has a lease.
 const PROGRESS_MILLIS: u64 = 1_000;
+/// How long an answer may take before the connection counts as dead: browsers don't tell.
+const ANSWER_MILLIS: u64 = 20_000;
 /// How long a trial that could not be prepared keeps a worker from asking again.
 const FAILED_MILLIS: u64 = 10_000;
 
@@ -37,6 +39,12 @@ pub struct Volunteer {
     work: Work,
     counts: Counts,
     link_backoff: Backoff,
+    /// When the server was last asked for something that it answers, if the answer is still due.
+    asked_at_millis: Option<u64>,
+    /// When the server was last asked for work.
+    ready_at_millis: u64,
+    /// How often an idle worker asks again; the server says so.
+    heartbeat_millis: u64,
 }
 
 /// The socket, in order of life.
@@ -70,6 +78,8 @@ enum Work {
 struct Trial {
     lease: Box<Lease>,
     shown: Training,
+    /// The last checkpoint that was uploaded under this lease.
+    kept: Option<CheckpointRef>,
     /// Reports of epochs under this lease, in case the server did not live to store one.
     epochs: Vec<Epoch>,
     images_since: u32,
@@ -105,6 +115,9 @@ impl Volunteer {
                 ask_at_millis: None,
             },
             counts: Counts::default(),
+            asked_at_millis: None,
+            ready_at_millis: 0,
+            heartbeat_millis: ANSWER_MILLIS,
             link_backoff: Backoff::new(salt),
         }
     }
@@ -159,7 +172,7 @@ impl Volunteer {
                 steps,
                 steps_per_epoch,
             } => self.prepared(step, steps, steps_per_epoch, now_millis),
-            Event::PrepareFailed { .. } => self.prepare_failed(now_millis),
+            Event::TrialFailed { is_network } => self.trial_failed(is_network, now_millis),
             Event::Trained(slice) => self.trained(slice, now_millis),
             Event::Uploaded(uploaded) => self.uploaded(uploaded, now_millis),
             Event::UploadFailed { upload, refused } => {
@@ -182,19 +195,27 @@ impl Volunteer {
     }
 
     fn received(&mut self, text: &str, now_millis: u64) -> Vec<Action> {
+        self.asked_at_millis = None;
         let Ok(message) = ServerMessage::decode(text) else {
             // Only a server of another version says things that this worker can't read.
             return self.end(Idle::Outdated, Action::Reload);
         };
         match message {
-            ServerMessage::Welcome(welcome) => self.welcomed(welcome.resumed),
+            ServerMessage::Welcome(welcome) => {
+                self.heartbeat_millis = u64::from(welcome.heartbeat_secs) * 1000;
+                self.welcomed(welcome.resumed, now_millis)
+            }
             ServerMessage::Lease(lease) => self.leased(lease, now_millis),
             ServerMessage::NoWork(no_work) => self.no_work(no_work),
             ServerMessage::ClaimAnswer(answer) if self.lease() == Some(&answer.lease) => {
                 self.counts.claimed += u32::from(answer.taken);
-                self.forget_and_ask()
+                self.forget_and_ask(now_millis)
             }
-            ServerMessage::Stop(stop) if self.lease() == Some(&stop.lease) => self.forget_and_ask(),
+            // A result that is ready is claimed all the same: a late claim may still count.
+            ServerMessage::Stop(_) if matches!(self.work, Work::Claiming { .. }) => Vec::new(),
+            ServerMessage::Stop(stop) if self.lease() == Some(&stop.lease) => {
+                self.forget_and_ask(now_millis)
+            }
             // Answers about a lease that this worker has given up meanwhile.
             ServerMessage::ClaimAnswer(_) | ServerMessage::Stop(_) => Vec::new(),
             ServerMessage::Verdict(verdict) => {
@@ -205,7 +226,7 @@ impl Volunteer {
         }
     }
 
-    fn welcomed(&mut self, resumed: bool) -> Vec<Action> {
+    fn welcomed(&mut self, resumed: bool, now_millis: u64) -> Vec<Action> {
         self.link = Link::Up;
         self.link_backoff.reset();
         match &self.work {
@@ -213,34 +234,34 @@ impl Volunteer {
                 ask_at_millis: Some(_),
                 ..
             } => Vec::new(),
-            Work::Idle { .. } => self.ask(),
+            Work::Idle { .. } => self.ask(now_millis),
             Work::Claiming { .. } | Work::Preparing(_) | Work::Training(_) if resumed => {
-                let mut actions = self.repeat_epochs();
+                let mut actions = self.repeat_reports();
                 actions.extend(self.claim());
                 actions
             }
             // The lease is gone, but while nobody else has it, a late claim still counts.
             Work::Claiming { .. } => self.claim(),
-            Work::Preparing(_) | Work::Training(_) => self.forget_and_ask(),
+            Work::Preparing(_) | Work::Training(_) => self.forget_and_ask(now_millis),
         }
     }
 
     /// What was reported while the socket was down, or to a server that was killed before it could
-    /// store it. Storing one twice changes nothing.
-    fn repeat_epochs(&self) -> Vec<Action> {
-        let epochs = self.trial().map_or(&[][..], |trial| &trial.epochs);
-        let recent = &epochs[epochs.len().saturating_sub(MOST_REPEATED)..];
-        recent
-            .iter()
-            .cloned()
-            .map(|epoch| Action::Send(WorkerMessage::Epoch(epoch)))
-            .collect()
+    /// store it. Storing something twice changes nothing.
+    fn repeat_reports(&self) -> Vec<Action> {
+        let Some(trial) = self.trial() else {
+            return Vec::new();
+        };
+        let recent = &trial.epochs[trial.epochs.len().saturating_sub(MOST_REPEATED)..];
+        let epochs = recent.iter().cloned().map(WorkerMessage::Epoch);
+        let kept = trial.kept.iter().cloned().map(WorkerMessage::Checkpoint);
+        kept.chain(epochs).map(Action::Send).collect()
     }
 
     fn leased(&mut self, lease: Box<Lease>, now_millis: u64) -> Vec<Action> {
         if !matches!(self.work, Work::Idle { .. }) {
             // At most one lease: what came unasked goes back.
-            return vec![release(&lease.token, ReleaseReason::Failed)];
+            return vec![release(&lease.token, ReleaseReason::Stopped)];
         }
         let trial = Trial::new(lease.clone(), now_millis, self.link_backoff);
         self.work = Work::Preparing(trial);
@@ -266,13 +287,18 @@ impl Volunteer {
             close::UNKNOWN_VOLUNTEER => self.end(Idle::Connecting, Action::Register),
             close::REPLACED => self.end(Idle::Stopped, Action::Forget),
             _ => {
-                let wait = self.link_backoff.next_millis();
-                self.link = Link::Down {
-                    retry_at_millis: now_millis + wait,
-                };
+                self.link_lost(now_millis);
                 Vec::new()
             }
         }
+    }
+
+    fn link_lost(&mut self, now_millis: u64) {
+        let wait_millis = self.link_backoff.next_millis();
+        self.asked_at_millis = None;
+        self.link = Link::Down {
+            retry_at_millis: now_millis + wait_millis,
+        };
     }
 
     fn prepared(
@@ -301,11 +327,17 @@ impl Volunteer {
         Vec::new()
     }
 
-    fn prepare_failed(&mut self, now_millis: u64) -> Vec<Action> {
-        let Work::Preparing(trial) = &self.work else {
+    fn trial_failed(&mut self, is_network: bool, now_millis: u64) -> Vec<Action> {
+        let (Work::Preparing(trial) | Work::Training(trial)) = &self.work else {
             return Vec::new();
         };
-        let mut actions = self.if_up(release(&trial.lease.token, ReleaseReason::Failed));
+        // A trial that was not even tried is none the worse.
+        let reason = if is_network {
+            ReleaseReason::Stopped
+        } else {
+            ReleaseReason::Failed
+        };
+        let mut actions = self.if_up(release(&trial.lease.token, reason));
         self.work = Work::Idle {
             why: Idle::Failed,
             ask_at_millis: Some(now_millis + FAILED_MILLIS),
@@ -399,12 +431,13 @@ impl Volunteer {
                 trial.upload_backoff.reset();
                 trial.checkpoint_due_at_millis =
                     now_millis + u64::from(trial.lease.checkpoint_secs) * 1000;
-                let lease = trial.lease.token.clone();
-                self.if_up(Action::Send(WorkerMessage::Checkpoint(CheckpointRef {
-                    lease,
+                let kept = CheckpointRef {
+                    lease: trial.lease.token.clone(),
                     step: uploaded.step,
                     sha256: uploaded.sha256,
-                })))
+                };
+                trial.kept = Some(kept.clone());
+                self.if_up(Action::Send(WorkerMessage::Checkpoint(kept)))
             }
             (
                 Work::Claiming {
@@ -438,7 +471,7 @@ impl Volunteer {
                 return Vec::new();
             };
             let mut actions = self.if_up(release(&token, ReleaseReason::Failed));
-            actions.extend(self.forget_and_ask());
+            actions.extend(self.forget_and_ask(now_millis));
             return actions;
         }
         if let Work::Training(trial) | Work::Claiming { trial, .. } = &mut self.work {
@@ -450,10 +483,18 @@ impl Volunteer {
 
     fn tick(&mut self, now_millis: u64) -> Vec<Action> {
         let mut actions = Vec::new();
+        if self
+            .asked_at_millis
+            .is_some_and(|at| now_millis >= at + ANSWER_MILLIS)
+        {
+            actions.push(Action::Disconnect);
+            self.link_lost(now_millis);
+        }
         if let Link::Down { retry_at_millis } = self.link
             && retry_at_millis <= now_millis
         {
             self.link = Link::Opening;
+            self.asked_at_millis = Some(now_millis);
             actions.push(Action::Connect);
         }
         let is_up = matches!(self.link, Link::Up);
@@ -462,7 +503,13 @@ impl Volunteer {
                 ask_at_millis: Some(at),
                 ..
             } if *at <= now_millis && is_up => {
-                actions.extend(self.ask());
+                actions.extend(self.ask(now_millis));
+            }
+            Work::Idle {
+                ask_at_millis: None,
+                ..
+            } if is_up && now_millis >= self.ready_at_millis + self.heartbeat_millis => {
+                actions.extend(self.ask_again(now_millis));
             }
             Work::Idle { .. } => {}
             Work::Preparing(trial) => actions.extend(trial.report(is_up, now_millis)),
@@ -490,12 +537,21 @@ impl Volunteer {
         actions
     }
 
-    fn ask(&mut self) -> Vec<Action> {
+    fn ask(&mut self, now_millis: u64) -> Vec<Action> {
         self.work = Work::Idle {
             why: Idle::Asking,
             ask_at_millis: None,
         };
-        self.if_up(Action::Send(WorkerMessage::Ready {}))
+        self.ask_again(now_millis)
+    }
+
+    fn ask_again(&mut self, now_millis: u64) -> Vec<Action> {
+        let actions = self.if_up(Action::Send(WorkerMessage::Ready {}));
+        if !actions.is_empty() {
+            self.asked_at_millis = Some(now_millis);
+            self.ready_at_millis = now_millis;
+        }
+        actions
     }
 
     fn claim(&self) -> Vec<Action> {
@@ -515,9 +571,9 @@ impl Volunteer {
         }
     }
 
-    fn forget_and_ask(&mut self) -> Vec<Action> {
+    fn forget_and_ask(&mut self, now_millis: u64) -> Vec<Action> {
         let mut actions = vec![Action::Forget];
-        actions.extend(self.ask());
+        actions.extend(self.ask(now_millis));
         actions
     }
 
@@ -569,6 +625,7 @@ impl Trial {
         Self {
             lease,
             shown,
+            kept: None,
             epochs: Vec::new(),
             images_since: 0,
             reported_at_millis: now_millis,

@@ -325,9 +325,7 @@ fn a_checkpoint_that_fails_after_the_end_does_not_send_the_weights_twice() {
 fn a_trial_that_can_not_be_prepared_goes_back_and_the_worker_pauses() {
     let mut script = Script::connected();
     script.says(ServerMessage::Lease(Box::new(lease())));
-    let actions = script.on(Event::PrepareFailed {
-        reason: "no data".into(),
-    });
+    let actions = script.on(Event::TrialFailed { is_network: false });
     assert!(matches!(
         actions[0],
         Action::Send(WorkerMessage::Release(_))
@@ -366,6 +364,74 @@ fn idleness_has_a_reason() {
         reason: "build".into(),
     };
     assert_eq!(script.on(closed), [Action::Reload]);
+}
+
+#[test]
+fn trouble_with_the_network_is_not_the_trials_fault() {
+    let mut script = Script::connected();
+    script.says(ServerMessage::Lease(Box::new(lease())));
+    let actions = script.on(Event::TrialFailed { is_network: true });
+    let reason = tabsweep_protocol::ReleaseReason::Stopped;
+    assert!(matches!(&actions[0], Action::Send(WorkerMessage::Release(r)) if r.reason == reason));
+}
+
+#[test]
+fn a_server_that_does_not_answer_counts_as_gone() {
+    let mut script = Script::connected();
+    script.says(ServerMessage::NoWork(NoWork {
+        reason: NoWorkReason::AllLeased,
+    }));
+    script.now_millis = 59_000;
+    assert_eq!(script.on(Event::Tick), []);
+    script.now_millis = 60_000;
+    assert_eq!(
+        script.on(Event::Tick),
+        [Action::Send(WorkerMessage::Ready {})]
+    );
+    script.now_millis = 79_000;
+    assert_eq!(script.on(Event::Tick), []);
+    script.now_millis = 80_000;
+    assert_eq!(script.on(Event::Tick), [Action::Disconnect]);
+    script.now_millis = 82_000;
+    assert_eq!(script.on(Event::Tick), [Action::Connect]);
+    script.now_millis = 102_000;
+    assert_eq!(
+        script.on(Event::Tick),
+        [Action::Disconnect],
+        "nor does it open the socket"
+    );
+}
+
+#[test]
+fn a_lost_lease_does_not_throw_away_a_result() {
+    let mut script = Script::training();
+    script.on(last_epoch());
+    let stop = tabsweep_protocol::Stop {
+        lease: token('1'),
+        reason: StopReason::LeaseLost,
+    };
+    assert_eq!(script.says(ServerMessage::Stop(stop)), []);
+    assert!(is_claim(&script.on(weights())[0]));
+}
+
+#[test]
+fn a_checkpoint_that_the_server_may_have_missed_is_reported_again() {
+    let mut script = Script::training();
+    script.on(Event::Closed {
+        code: 1006,
+        reason: String::new(),
+    });
+    let done = Uploaded {
+        upload: Upload::Checkpoint,
+        step: 3,
+        sha256: hash('c'),
+    };
+    assert_eq!(script.on(Event::Uploaded(done)), []);
+    script.now_millis += 60_000;
+    script.on(Event::Tick);
+    script.on(Event::Opened);
+    let actions = script.welcome(true);
+    assert!(matches!(&actions[0], Action::Send(WorkerMessage::Checkpoint(c)) if c.step == 3));
 }
 
 #[test]

@@ -25,10 +25,10 @@ pub enum Event {
         /// Steps in one epoch.
         steps_per_epoch: u64,
     },
-    /// What [`Action::Prepare`] asked for can't be had.
-    PrepareFailed {
-        /// For people.
-        reason: String,
+    /// The trial can't be prepared or trained here.
+    TrialFailed {
+        /// Whether the network was at fault rather than the trial.
+        is_network: bool,
     },
     /// A slice of training has been done.
     Trained(Slice),
@@ -112,7 +112,7 @@ pub enum Action {
     Send(WorkerMessage),
     /// Close the socket.
     Disconnect,
-    /// Fetch data and checkpoint, set up training; answered by `Prepared` or `PrepareFailed`.
+    /// Fetch data and checkpoint, set up training; answered by `Prepared` or `TrialFailed`.
     Prepare(Box<Lease>),
     /// Export the present state and upload it with the lease's token; answered by `Uploaded` or
     /// `UploadFailed`.

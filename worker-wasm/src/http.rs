@@ -4,7 +4,7 @@ use js_sys::Uint8Array;
 use tabsweep_protocol::{LeaseToken, Sha256};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{Headers, Request, RequestCache, RequestInit, Response};
+use web_sys::{AbortSignal, Headers, Request, RequestCache, RequestInit, Response};
 
 use crate::turn::scope;
 
@@ -104,7 +104,11 @@ fn authorization(token: &LeaseToken) -> Result<JsValue, HttpError> {
     Ok(headers.into())
 }
 
+/// How long bytes may travel. A request that hangs would keep its worker for ever.
+const WITHIN_MILLIS: u32 = 300_000;
+
 async fn send(url: &str, init: &RequestInit) -> Result<Response, HttpError> {
+    init.set_signal(Some(&AbortSignal::timeout_with_u32(WITHIN_MILLIS)));
     let request = Request::new_with_str_and_init(url, init)?;
     let response = JsFuture::from(scope().fetch_with_request(&request)).await?;
     let response: Response = response.dyn_into()?;

@@ -13,7 +13,8 @@ use wasm_bindgen::{JsCast, closure::Closure, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    http, slice,
+    http::{self, HttpError},
+    slice,
     socket::Socket,
     turn::{Turn, now_millis, scope},
 };
@@ -59,7 +60,7 @@ pub(crate) enum Incoming {
     /// A trial is ready to be trained, or can't be.
     Ready {
         token: LeaseToken,
-        ready: Box<Result<Ready, String>>,
+        ready: Box<Result<Ready, NotReady>>,
     },
     /// Time has passed.
     Tick,
@@ -71,6 +72,17 @@ pub(crate) enum Incoming {
 pub(crate) struct Ready {
     training: Training,
     data: CachedData,
+}
+
+/// Why a trial can't be trained.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotReady {
+    /// What it needs did not arrive.
+    #[error("{0}")]
+    Network(#[from] HttpError),
+    /// The trainer does not take it.
+    #[error("{0}")]
+    Trainer(String),
 }
 
 /// A data set, kept from one trial to the next.
@@ -256,7 +268,7 @@ impl Worker {
         });
     }
 
-    fn prepared(&mut self, ready: Result<Ready, String>) {
+    fn prepared(&mut self, ready: Result<Ready, NotReady>) {
         let event = match ready {
             Ok(Ready { training, data }) => {
                 let prepared = Event::Prepared {
@@ -268,10 +280,11 @@ impl Worker {
                 self.data = Some(data);
                 prepared
             }
-            Err(reason) => {
-                // The page shows that a trial could not be started; why is for the curious.
-                web_sys::console::warn_1(&reason.as_str().into());
-                Event::PrepareFailed { reason }
+            Err(error) => {
+                warn(&error);
+                Event::TrialFailed {
+                    is_network: matches!(error, NotReady::Network(_)),
+                }
             }
         };
         self.handle(event);
@@ -288,8 +301,8 @@ impl Worker {
                 }
             }
             Err(reason) => {
-                self.handle(Event::Stop);
-                self.end(&LenderEvent::Failed { reason });
+                warn(&NotReady::Trainer(reason));
+                self.handle(Event::TrialFailed { is_network: false });
             }
         }
     }
@@ -338,11 +351,19 @@ impl Worker {
     }
 }
 
-async fn ready(base_url: &str, lease: Lease, cached: Option<CachedData>) -> Result<Ready, String> {
-    let setting = serde_json::to_value(&lease.parameters).map_err(|error| error.to_string())?;
+/// The page shows that a trial could not be trained; why is for the curious.
+fn warn(error: &NotReady) {
+    web_sys::console::warn_1(&error.to_string().into());
+}
+
+async fn ready(
+    base_url: &str,
+    lease: Lease,
+    cached: Option<CachedData>,
+) -> Result<Ready, NotReady> {
+    let setting = serde_json::to_value(&lease.parameters).map_err(trainer_error)?;
     let setting = setting.as_object().cloned().unwrap_or_default();
-    let hyperparameters =
-        Hyperparameters::from_json(&setting).map_err(|error| error.to_string())?;
+    let hyperparameters = Hyperparameters::from_json(&setting).map_err(trainer_error)?;
     let data = match cached {
         Some(cached) if cached.names == names(&lease) => cached,
         _ => fetch_data(base_url, &lease).await?,
@@ -350,15 +371,17 @@ async fn ready(base_url: &str, lease: Lease, cached: Option<CachedData>) -> Resu
     let seed = lease.seed.0;
     let images = data.data.clone();
     let training = match &lease.checkpoint {
-        None => Training::new(hyperparameters, seed, images).map_err(|error| error.to_string()),
+        None => Training::new(hyperparameters, seed, images).map_err(trainer_error)?,
         Some(checkpoint) => {
-            let bytes = http::blob(base_url, &checkpoint.sha256, &lease.token).await;
-            let bytes = bytes.map_err(|error| error.to_string())?;
-            Training::resume(hyperparameters, seed, images, &bytes)
-                .map_err(|error| error.to_string())
+            let bytes = http::blob(base_url, &checkpoint.sha256, &lease.token).await?;
+            Training::resume(hyperparameters, seed, images, &bytes).map_err(trainer_error)?
         }
-    }?;
+    };
     Ok(Ready { training, data })
+}
+
+fn trainer_error(error: impl std::fmt::Display) -> NotReady {
+    NotReady::Trainer(error.to_string())
 }
 
 fn names(lease: &Lease) -> (Sha256, Sha256) {
@@ -368,18 +391,16 @@ fn names(lease: &Lease) -> (Sha256, Sha256) {
     )
 }
 
-async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, String> {
+async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, NotReady> {
     let names = names(lease);
     let classes = lease.data.classes as usize;
     // One set after the other: only one blob is in memory at a time beside the images.
     let fetch = async |name, sha256: &Sha256| {
-        let blob = http::blob(base_url, sha256, &lease.token).await;
-        let blob = blob.map_err(|error| error.to_string())?;
-        ImageSet::from_blob(name, &blob, classes).map_err(|error| error.to_string())
+        let blob = http::blob(base_url, sha256, &lease.token).await?;
+        ImageSet::from_blob(name, &blob, classes).map_err(trainer_error)
     };
     let training = fetch("training", &names.0).await?;
     let validation = fetch("validation", &names.1).await?;
-    let data =
-        TrainingData::new(training, validation, classes).map_err(|error| error.to_string())?;
+    let data = TrainingData::new(training, validation, classes).map_err(trainer_error)?;
     Ok(CachedData { names, data })
 }

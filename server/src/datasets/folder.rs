@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tabsweep_dataset::{DataSet, IdxError, IdxFile, IdxFiles, idx};
+use tabsweep_dataset::{DataSet, IdxError, IdxFile, IdxFiles, idx, sha256_hex};
 
 /// Why a folder is no data set.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,20 @@ pub enum FolderError {
         /// The system's words.
         source: io::Error,
     },
+    /// A file is sound, but not MNIST's.
+    #[error(
+        "{folder}: {name} is not MNIST's: expected SHA-256 {expected}, found {found}; to train on \
+         another data set, name its folder as the study's data set",
+        name = file.name(), expected = file.mnist_sha256()
+    )]
+    NotMnist {
+        /// The folder.
+        folder: PathBuf,
+        /// The file.
+        file: IdxFile,
+        /// Its hash.
+        found: String,
+    },
     /// A file is not what its name says.
     #[error("{folder}: {source}")]
     Idx {
@@ -41,31 +55,56 @@ pub enum FolderError {
 /// # Errors
 /// One is missing, unreadable or damaged.
 pub fn read_folder(folder: &Path, name: &str) -> Result<DataSet, FolderError> {
-    let idx_error = |source| FolderError::Idx {
-        folder: folder.to_owned(),
-        source,
-    };
-    let unpacked = |file: IdxFile| -> Result<Vec<u8>, FolderError> {
-        Ok(file
+    parse(folder, name, &unpacked(folder)?)
+}
+
+/// Reads MNIST's four files, which have to be the original ones: scores are compared with others'.
+///
+/// # Errors
+/// One is missing, unreadable, damaged, or another file.
+pub fn read_mnist(folder: &Path) -> Result<DataSet, FolderError> {
+    let files = unpacked(folder)?;
+    for (file, bytes) in IdxFile::ALL.into_iter().zip(&files) {
+        let found = sha256_hex(bytes);
+        if found != file.mnist_sha256() {
+            return Err(FolderError::NotMnist {
+                folder: folder.to_owned(),
+                file,
+                found,
+            });
+        }
+    }
+    parse(folder, super::MNIST, &files)
+}
+
+/// The files' unpacked bytes in the order of [`IdxFile::ALL`].
+fn unpacked(folder: &Path) -> Result<[Vec<u8>; 4], FolderError> {
+    let mut files = [const { Vec::new() }; 4];
+    for (file, unpacked) in IdxFile::ALL.into_iter().zip(&mut files) {
+        let bytes = file
             .unpack(&read_either(folder, file)?)
-            .map_err(idx_error)?
-            .into_owned())
-    };
-    let (train_images, train_labels) = (
-        unpacked(IdxFile::TrainImages)?,
-        unpacked(IdxFile::TrainLabels)?,
-    );
-    let (test_images, test_labels) = (
-        unpacked(IdxFile::TestImages)?,
-        unpacked(IdxFile::TestLabels)?,
-    );
-    let files = IdxFiles {
-        train_images: &train_images,
-        train_labels: &train_labels,
-        test_images: &test_images,
-        test_labels: &test_labels,
-    };
-    files.parse(name).map_err(idx_error)
+            .map_err(idx_error(folder))?
+            .into_owned();
+        *unpacked = bytes;
+    }
+    Ok(files)
+}
+
+fn parse(folder: &Path, name: &str, files: &[Vec<u8>; 4]) -> Result<DataSet, FolderError> {
+    let [train_images, train_labels, test_images, test_labels] = files;
+    IdxFiles {
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+    }
+    .parse(name)
+    .map_err(idx_error(folder))
+}
+
+fn idx_error(folder: &Path) -> impl FnOnce(IdxError) -> FolderError {
+    let folder = folder.to_owned();
+    move |source| FolderError::Idx { folder, source }
 }
 
 /// Writes a data set as four unpacked files.
@@ -134,6 +173,26 @@ mod tests {
         write_folder(folder.path(), &drawn).unwrap();
         let read = read_folder(folder.path(), drawn.name()).unwrap();
         assert_eq!(read, drawn);
+    }
+
+    #[test]
+    fn only_mnist_is_mnist() {
+        let folder = tempfile::tempdir().unwrap();
+        let drawn = SyntheticDigits {
+            seed: 1,
+            train: 20,
+            test: 10,
+        }
+        .draw()
+        .unwrap();
+        write_folder(folder.path(), &drawn).unwrap();
+        let error = read_mnist(folder.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("is not MNIST's: expected SHA-256 ba89"),
+            "{error}"
+        );
     }
 
     #[test]

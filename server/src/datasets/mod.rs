@@ -13,7 +13,7 @@ use crate::{
     store::DataManifest,
 };
 pub use download::{DownloadError, Mirrors};
-pub use folder::{FolderError, read_folder, write_folder};
+pub use folder::{FolderError, read_folder, read_mnist, write_folder};
 
 /// Name of the data set that is looked for, downloaded and cached.
 pub const MNIST: &str = "mnist";
@@ -81,11 +81,15 @@ impl Sources {
     pub async fn find(&self, name: &str) -> Result<DataSet, DataSetError> {
         match name {
             MNIST => self.mnist().await,
-            SYNTHETIC_DIGITS => Ok(SyntheticDigits::default()
-                .draw()
-                .expect("the default number of digits is not zero")),
+            SYNTHETIC_DIGITS => Ok(off_the_runtime(|| {
+                let drawn = SyntheticDigits::default().draw();
+                drawn.expect("the default number of digits is not zero")
+            })
+            .await),
             path if Path::new(path).is_dir() => {
-                Ok(read_folder(Path::new(path), folder_name(Path::new(path)))?)
+                let folder = PathBuf::from(path);
+                let read = move || read_folder(&folder, folder_name(&folder));
+                Ok(off_the_runtime(read).await?)
             }
             _ => Err(DataSetError::Unknown {
                 name: name.to_owned(),
@@ -94,15 +98,28 @@ impl Sources {
     }
 
     async fn mnist(&self) -> Result<DataSet, DataSetError> {
-        if let Some(folder) = &self.mnist_dir {
-            return Ok(read_folder(folder, MNIST)?);
-        }
         let cache = self.cache_dir.join(MNIST);
-        if !folder::is_complete(&cache) {
-            self.mirrors.download(&cache).await?;
-        }
-        Ok(read_folder(&cache, MNIST)?)
+        let folder = match &self.mnist_dir {
+            Some(named) if folder::is_complete(named) => named.clone(),
+            named => {
+                if let Some(named) = named {
+                    tracing::warn!("{} lacks some of MNIST's four files", named.display());
+                }
+                if !folder::is_complete(&cache) {
+                    self.mirrors.download(&cache).await?;
+                }
+                cache
+            }
+        };
+        Ok(off_the_runtime(move || read_mnist(&folder)).await?)
     }
+}
+
+/// Runs what takes a while where it holds up no socket.
+async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("reading and drawing data sets do not panic")
 }
 
 /// Stores a data set as blobs: what workers get packed, what scores only as it is.

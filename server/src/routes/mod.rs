@@ -25,9 +25,6 @@ const STUDY_FILE_BYTES: usize = 256 * 1024;
 
 /// The documented part of the API.
 pub fn api() -> OpenApiRouter<SharedApp> {
-    let uploads = OpenApiRouter::new()
-        .routes(routes!(uploads::upload))
-        .layer(uploads::body_limit());
     OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(studies::list, studies::create))
@@ -40,7 +37,7 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
-        .merge(uploads)
+        .routes(routes!(uploads::upload))
 }
 
 /// Everything that the server answers. Pages come from the folder `pages`.

@@ -168,6 +168,12 @@ impl From<CreateError> for Problem {
                 "The data set can't be had",
                 source,
             ),
+            CreateError::Untrainable { .. } => Self::new(
+                StatusCode::BAD_REQUEST,
+                "untrainable",
+                "The study's settings can't be trained on its data set",
+                error,
+            ),
             CreateError::Store { source } => source.into(),
         }
     }

@@ -92,7 +92,7 @@ pub struct EpochView {
     /// Epochs done.
     epoch: u32,
     /// Optimiser steps done.
-    step: u32,
+    step: u64,
     /// Fraction of the validation images classified rightly, by the worker's count.
     validation_score: f64,
     /// Mean training loss, in nats.

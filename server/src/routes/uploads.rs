@@ -1,14 +1,23 @@
 //! Checkpoints and weights on their way in, under a lease's token.
 
+use std::time::Duration;
+
 use axum::{
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, State, rejection::BytesRejection},
-    http::{HeaderMap, StatusCode},
+    body::to_bytes,
+    extract::{Path, Request, State},
+    http::StatusCode,
 };
+use http_body_util::LengthLimitError;
 use tabsweep_protocol::{LeaseToken, Sha256, limits::UPLOAD_BYTES};
+use tokio::time::timeout;
 
 use super::auth::bearer;
 use crate::{app::SharedApp, blobs::BlobError, problem::Problem};
+
+/// What one lease may have on disk; what no trial needs is deleted after a while.
+const QUOTA_BYTES: u64 = 1 << 30;
+/// The slowest connection that is waited for: 64 MiB in five minutes are 2 Mbit/s.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(300);
 
 /// Uploads the bytes that `sha256` names. Needs the token of a lease whose trial has not ended.
 #[utoipa::path(put, path = "/api/uploads/{sha256}", operation_id = "upload_blob", tag = "blobs",
@@ -20,11 +29,12 @@ use crate::{app::SharedApp, blobs::BlobError, problem::Problem};
 pub(super) async fn upload(
     State(app): State<SharedApp>,
     Path(sha256): Path<String>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
 ) -> Result<StatusCode, Problem> {
     let sha256: Sha256 = sha256.parse().map_err(Problem::bad_request)?;
-    let token: LeaseToken = bearer(&headers)?.parse().map_err(Problem::unauthorized)?;
+    let token: LeaseToken = bearer(request.headers())?
+        .parse()
+        .map_err(Problem::unauthorized)?;
     let lease = app.store.lease(&token).await?;
     let trial = app.store.trial(lease.study, lease.number).await?;
     if trial.is_none_or(|trial| trial.state.has_ended()) {
@@ -37,8 +47,27 @@ pub(super) async fn upload(
             detail,
         ));
     }
-    let bytes = body.map_err(|error| too_large_or_broken(&error))?;
-    let _arriving = app.uploads_lock.read().await;
+    if app.store.uploaded_bytes(&token).await? >= QUOTA_BYTES {
+        let title = "The lease has uploaded too much";
+        let detail = format!("at most {QUOTA_BYTES} bytes that are still kept");
+        return Err(Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "quota",
+            title,
+            detail,
+        ));
+    }
+    // Nothing of the body has been read yet: strangers can't fill the memory.
+    let _place = app
+        .arriving
+        .acquire()
+        .await
+        .map_err(|error| Problem::internal(&error))?;
+    let arrived = timeout(ARRIVES_WITHIN, to_bytes(request.into_body(), UPLOAD_BYTES)).await;
+    let bytes = arrived
+        .map_err(|_| too_slow())?
+        .map_err(|error| too_large_or_broken(&error))?;
+    let _kept = app.uploads_lock.read().await;
     let (blobs, name) = (app.uploads.clone(), sha256.clone());
     let stored = tokio::task::spawn_blocking(move || blobs.put_named(&name, &bytes)).await;
     let blob = stored.map_err(|error| Problem::internal(&error))??;
@@ -48,13 +77,19 @@ pub(super) async fn upload(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn too_large_or_broken(error: &BytesRejection) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let detail = format!("at most {UPLOAD_BYTES} bytes");
+fn too_slow() -> Problem {
+    let title = "The upload took too long";
+    let detail = format!("at most {} seconds", ARRIVES_WITHIN.as_secs());
+    Problem::new(StatusCode::REQUEST_TIMEOUT, "too_slow", title, detail)
+}
+
+fn too_large_or_broken(error: &axum::Error) -> Problem {
+    if std::error::Error::source(error).is_some_and(|source| source.is::<LengthLimitError>()) {
         let title = "The upload is too large";
+        let detail = format!("at most {UPLOAD_BYTES} bytes");
         return Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title, detail);
     }
-    Problem::bad_request(error.body_text())
+    Problem::bad_request(error)
 }
 
 impl From<BlobError> for Problem {
@@ -68,9 +103,4 @@ impl From<BlobError> for Problem {
             BlobError::Io { .. } => Self::internal(&error),
         }
     }
-}
-
-/// Uploads are larger than anything else that the server takes.
-pub(super) fn body_limit() -> DefaultBodyLimit {
-    DefaultBodyLimit::max(UPLOAD_BYTES)
 }

@@ -19,7 +19,7 @@ use tabsweep_study::TransitionError;
 
 pub use leases::{LeaseRecord, Leased, NextLease};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
-pub use trials::{EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
+pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
 pub use volunteers::Volunteer;
 
 /// Why the store could not do what was asked.

@@ -1,14 +1,46 @@
 //! Trials as people and the verifier read them, and the verdicts.
 
 use sqlx::{Row, sqlite::SqliteRow};
-use tabsweep_protocol::{Sha256, StudyId, TrialNumber, VolunteerId};
-use tabsweep_study::{LeasePolicy, Scores, Timestamp, Trial, TrialState};
+use tabsweep_protocol::{LeaseToken, Sha256, StudyId, TrialNumber, VolunteerId};
+use tabsweep_study::{
+    LeasePolicy, Scores, Standing, Timestamp, TransitionError, Trial, TrialState, rank,
+};
 
 use super::{
     Store, StoreError, StoredStudy,
     rows::{hash_column, json_column, load_trial, save_trial, u32_column},
     studies::finish_study_if_done,
 };
+
+/// What a claim says, as far as the order of checking goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClaimKind {
+    /// Weights to be scored: quick.
+    Finished,
+    /// A divergence to be trained after: slow.
+    Diverged,
+}
+
+impl ClaimKind {
+    /// As in a stored outcome.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Diverged => "diverged",
+        }
+    }
+}
+
+/// Which claim a verdict is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimRef {
+    /// The study.
+    pub study: StudyId,
+    /// The trial.
+    pub number: TrialNumber,
+    /// The lease under which it was made.
+    pub lease: LeaseToken,
+}
 
 /// A page of a study's trials.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +81,7 @@ pub struct EpochRow {
     /// Epochs done.
     pub epoch: u32,
     /// Optimiser steps done.
-    pub step: u32,
+    pub step: u64,
     /// Share of the validation images classified rightly, as the worker counted.
     pub validation_score: f64,
     /// Mean training loss, in nats.
@@ -148,9 +180,12 @@ impl Store {
         .bind(limit)
         .fetch_all(&self.readers)
         .await?;
-        rows.iter()
+        let mut verified = rows
+            .iter()
             .filter_map(|row| verified_from_row(row).transpose())
-            .collect()
+            .collect::<Result<Vec<_>, _>>()?;
+        rank(&mut verified, |row| row.standing(study));
+        Ok(verified)
     }
 
     /// The best verified trials of all studies.
@@ -167,12 +202,7 @@ impl Store {
                 });
             }
         }
-        models.sort_by(|a, b| {
-            let by_score = b.row.scores.validation.total_cmp(&a.row.scores.validation);
-            by_score.then_with(|| {
-                (a.study.id, a.row.trial.number).cmp(&(b.study.id, b.row.trial.number))
-            })
-        });
+        rank(&mut models, |model| model.row.standing(model.study.id));
         models.truncate(limit as usize);
         Ok(models)
     }
@@ -198,7 +228,7 @@ impl Store {
             .map(|row| {
                 Ok(EpochRow {
                     epoch: u32_column(row, "epoch")?,
-                    step: u32_column(row, "step")?,
+                    step: u64::try_from(row.try_get::<i64, _>("step")?).unwrap_or_default(),
                     validation_score: row.try_get("validation_score")?,
                     mean_loss: row.try_get("mean_loss")?,
                     state_sha256: hash_column(row, "state_sha256")?,
@@ -254,26 +284,34 @@ impl Store {
         u32_column(&row, "running")
     }
 
-    /// The claim that has waited longest for its verdict.
+    /// The claim of this kind that has waited longest for its verdict, but for those `postponed`.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn next_claim(&self) -> Result<Option<(StoredStudy, Trial)>, StoreError> {
-        let row = sqlx::query(
-            "SELECT study_id, trial FROM trials WHERE state = 'checking'
-             ORDER BY changed_millis LIMIT 1",
+    pub async fn next_claim(
+        &self,
+        kind: ClaimKind,
+        postponed: &[(StudyId, TrialNumber)],
+    ) -> Result<Option<(StoredStudy, Trial)>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT study_id, trial FROM trials
+             WHERE state = 'checking' AND json_extract(trial, '$.state.outcome.kind') = ?
+             ORDER BY changed_millis LIMIT 64",
         )
-        .fetch_optional(&self.readers)
+        .bind(kind.name())
+        .fetch_all(&self.readers)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let id = StudyId(u32_column(&row, "study_id")?);
-        let trial: Trial = json_column(&row, "trial")?;
-        let number = trial.number;
-        let study = self
-            .study(id)
-            .await?
-            .ok_or(StoreError::NoTrial { study: id, number })?;
-        Ok(Some((study, trial)))
+        for row in rows {
+            let id = StudyId(u32_column(&row, "study_id")?);
+            let trial: Trial = json_column(&row, "trial")?;
+            let number = trial.number;
+            if !postponed.contains(&(id, number)) {
+                let study = self.study(id).await?;
+                let study = study.ok_or(StoreError::NoTrial { study: id, number })?;
+                return Ok(Some((study, trial)));
+            }
+        }
+        Ok(None)
     }
 
     /// The claim was right: the trial is on the leaderboard and the volunteer credited.
@@ -282,28 +320,20 @@ impl Store {
     /// There is no such claim.
     pub async fn verified(
         &self,
-        study: StudyId,
-        number: TrialNumber,
+        claim: &ClaimRef,
         scores: Scores,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.decide(study, number, true, now, |trial| {
-            trial.verified(scores, now)
-        })
-        .await
+        self.decide(claim, true, now, |trial| trial.verified(scores, now))
+            .await
     }
 
     /// The claim of a divergence was right.
     ///
     /// # Errors
     /// There is no such claim.
-    pub async fn diverged(
-        &self,
-        study: StudyId,
-        number: TrialNumber,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.decide(study, number, true, now, Trial::diverged).await
+    pub async fn diverged(&self, claim: &ClaimRef, now: Timestamp) -> Result<(), StoreError> {
+        self.decide(claim, true, now, Trial::diverged).await
     }
 
     /// The claim was wrong: the trial goes back.
@@ -312,46 +342,65 @@ impl Store {
     /// There is no such claim.
     pub async fn rejected(
         &self,
-        study: StudyId,
-        number: TrialNumber,
+        claim: &ClaimRef,
         policy: LeasePolicy,
         reason: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.decide(study, number, false, now, |trial| {
-            trial.rejected(policy, reason)
-        })
-        .await
+        self.decide(claim, false, now, |trial| trial.rejected(policy, reason))
+            .await
     }
 
     async fn decide(
         &self,
-        study: StudyId,
-        number: TrialNumber,
+        claim: &ClaimRef,
         is_right: bool,
         now: Timestamp,
-        verdict: impl FnOnce(Trial) -> Result<Trial, tabsweep_study::TransitionError>,
+        verdict: impl FnOnce(Trial) -> Result<Trial, TransitionError>,
     ) -> Result<(), StoreError> {
+        let ClaimRef {
+            study,
+            number,
+            lease,
+        } = claim;
         let mut tx = self.begin().await?;
-        let trial = load_trial(&mut tx, study, number).await?;
+        let trial = load_trial(&mut tx, *study, *number).await?;
         let claimant = match &trial.state {
-            TrialState::Checking(pending) => Some(pending.volunteer),
-            _ => None,
+            TrialState::Checking(pending) if pending.lease == *lease => pending.volunteer,
+            // Not the claim that was checked.
+            state => {
+                let from = state.name();
+                return Err(TransitionError {
+                    from,
+                    event: "decided",
+                }
+                .into());
+            }
         };
         let trial = verdict(trial)?;
-        save_trial(&mut tx, study, &trial, now.0).await?;
-        finish_study_if_done(&mut tx, study).await?;
+        save_trial(&mut tx, *study, &trial, now.0).await?;
+        finish_study_if_done(&mut tx, *study).await?;
         let credit = if is_right {
             "UPDATE volunteers SET verified = verified + 1 WHERE id = ?"
         } else {
             "UPDATE volunteers SET rejected = rejected + 1 WHERE id = ?"
         };
         sqlx::query(credit)
-            .bind(claimant.map(|id| id.0))
+            .bind(claimant.0)
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
         Ok(())
+    }
+}
+
+impl VerifiedRow {
+    fn standing(&self, study: StudyId) -> Standing {
+        Standing {
+            study,
+            number: self.trial.number,
+            scores: self.scores,
+        }
     }
 }
 

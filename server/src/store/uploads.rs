@@ -1,5 +1,6 @@
 //! Which lease uploaded which bytes, and which bytes nobody needs any more.
 
+use sqlx::Row;
 use tabsweep_protocol::{LeaseToken, Sha256};
 use tabsweep_study::{Timestamp, Trial};
 
@@ -31,6 +32,19 @@ impl Store {
         .execute(&self.writer)
         .await?;
         Ok(())
+    }
+
+    /// Bytes that a lease has uploaded and that are still kept.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn uploaded_bytes(&self, token: &LeaseToken) -> Result<u64, StoreError> {
+        let row =
+            sqlx::query("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM uploads WHERE token = ?")
+                .bind(token.as_str())
+                .fetch_one(&self.readers)
+                .await?;
+        Ok(u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or_default())
     }
 
     /// Uploads from before `before` that no trial needs: neither as its checkpoint, nor as its

@@ -151,3 +151,26 @@ async fn a_released_trial_is_free_at_once_and_attempts_are_bounded() {
         "its workers could not train it (after 3 attempts that came to nothing)"
     );
 }
+
+#[tokio::test]
+async fn one_stranger_can_not_use_up_a_trials_attempts() {
+    let server = TestServer::with_study().await;
+    let mut stranger = server.worker("stranger").await;
+    for trial in 0..2 {
+        let lease = stranger.leases().await;
+        assert_eq!((lease.trial.0, lease.attempt), (trial, 1));
+        let reason = ReleaseReason::Failed;
+        stranger
+            .says(WorkerMessage::Release(Release {
+                lease: lease.token,
+                reason,
+            }))
+            .await;
+    }
+    let answer = stranger.asks().await;
+    assert!(matches!(answer, ServerMessage::NoWork(_)), "{answer:?}");
+    assert_eq!(
+        server.worker("honest").await.leases().await.trial,
+        TrialNumber(0)
+    );
+}

@@ -55,6 +55,28 @@ async fn errors_in_a_study_file_point_at_the_line() {
         problem["detail"].as_str().unwrap().contains("kernel_size"),
         "{problem}"
     );
+    for between in [
+        "kernel_size = { type = \"int\", low = 3, high = 5 }",
+        "kernel_size = { type = \"float\", low = 3.0, high = 5.0 }",
+    ] {
+        let wrong = server.study_file().replace("kernel_size = 3", between);
+        let (status, problem) = create(&server, ADMIN_TOKEN, wrong).await;
+        assert_eq!(
+            (status, &problem["line"]),
+            (400, &9.into()),
+            "{between}: {problem}"
+        );
+    }
+    let large = server
+        .study_file()
+        .replace("conv2_channels = 4", "conv2_channels = 256")
+        .replace("hidden_units = 8", "hidden_units = 1024");
+    let (status, problem) = create(&server, ADMIN_TOKEN, large).await;
+    assert_eq!(
+        (status, &problem["type"]),
+        (400, &"untrainable".into()),
+        "{problem}"
+    );
     let nowhere = server.study_file().replace("/digits", "/letters");
     let (status, problem) = create(&server, ADMIN_TOKEN, nowhere).await;
     assert_eq!((status, &problem["type"]), (400, &"no_data_set".into()));

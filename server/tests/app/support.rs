@@ -16,7 +16,7 @@ use tabsweep_server::{
     datasets::{self, Mirrors, Sources},
     listener::{Listener, Peer},
     routes,
-    store::Store,
+    store::{ClaimKind, Store},
     studies, upkeep, verification,
 };
 use tabsweep_study::{LeasePolicy, Timestamp};
@@ -253,7 +253,9 @@ async fn listen(app: &SharedApp, folder: &Path) -> SocketAddr {
     let router = routes::router(app.clone(), &folder.join("pages"));
     let service = router.into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move { axum::serve(Listener(listener), service).await });
-    tokio::spawn(verification::run(app.clone()));
+    for kind in [ClaimKind::Finished, ClaimKind::Diverged] {
+        tokio::spawn(verification::run(app.clone(), kind));
+    }
     address
 }
 
