@@ -2,19 +2,10 @@
 
 import type { Page, Request } from "@playwright/test";
 
+import { draw, ONE, SEVEN, ZERO, type Point } from "./support/drawing";
 import type { Server } from "./support/server";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
-
-/** A point on the pad; both sides are 1 long. */
-type Point = readonly [x: number, y: number];
-
-const ZERO: readonly Point[] = Array.from({ length: 41 }, (_, i) => {
-  const angle = (i / 40) * 2 * Math.PI;
-  return [0.5 + 0.24 * Math.sin(angle), 0.5 - 0.34 * Math.cos(angle)] as const;
-});
-const ONE: readonly Point[] = [[0.52, 0.14], [0.5, 0.5], [0.48, 0.86]];
-const SEVEN: readonly Point[] = [[0.26, 0.2], [0.5, 0.19], [0.74, 0.18], [0.6, 0.5], [0.46, 0.86]];
 
 test("a drawn digit is recognised in the page, and no request leaves it", async ({ serve, openPage, openLending, digits }) => {
   const server = await serve({ study: studyFile({ name: "Digits", dataset: digits, trials: 1, fixed: { ...SMALL, epochs: 6 } }) });
@@ -101,20 +92,6 @@ function requestsOf(page: Page): () => string[] {
   page.on("request", (request: Request) => urls.push(`${request.method()} ${request.url()}`));
   page.on("websocket", (socket) => urls.push(`socket ${socket.url()}`));
   return () => urls;
-}
-
-/** Draws one stroke on the pad with the mouse. */
-async function draw(page: Page, stroke: readonly Point[]): Promise<void> {
-  const pad = page.getByLabel("Drawing pad");
-  await pad.scrollIntoViewIfNeeded();
-  const box = await pad.boundingBox();
-  if (!box) throw new Error("the drawing pad is not shown");
-  const [first, ...rest] = stroke.map(([x, y]) => [box.x + x * box.width, box.y + y * box.height] as const);
-  if (!first) throw new Error("a stroke has at least one point");
-  await page.mouse.move(...first);
-  await page.mouse.down();
-  for (const point of rest) await page.mouse.move(...point, { steps: 3 });
-  await page.mouse.up();
 }
 
 /** A stroke as a picture file, base64: dark on light, not square, the digit small and off the middle. */

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 
+import { draw, SEVEN } from "./support/drawing";
 import { results } from "./support/environment";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
@@ -72,7 +73,7 @@ test("every page is accessible and fits, on a phone and on a desk, by day and by
     await page.goto("/classify");
     await expect(page.getByText(/right for \d+\.\d+ % of the validation images/)).toBeVisible();
     await look(page, "classify");
-    await page.getByLabel("Drawing pad").click();
+    await draw(page, SEVEN);
     await expect(page.getByText("Looks like")).toBeVisible();
     await look(page, "classify-drawn");
   });
