@@ -45,4 +45,4 @@ pub(super) async fn health(State(app): State<SharedApp>) -> Result<Json<Health>,
 }
 
 const SYNTHETIC_NOTICE: &str = "This server trains on synthetic digits, drawn by the program \
-    itself, because MNIST could not be had. Scores say nothing about MNIST.";
+    itself, not on MNIST. Scores say nothing about MNIST.";

@@ -736,7 +736,7 @@ export interface components {
             /** @description Hash of the checkpoint at this point. */
             state_sha256: components["schemas"]["Sha256"];
             /**
-             * Format: int32
+             * Format: int64
              * @description Optimiser steps done.
              */
             step: number;
