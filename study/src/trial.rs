@@ -238,9 +238,9 @@ impl Trial {
         })
     }
 
-    /// The holder could not train the trial, and does not get it again. Perhaps the checkpoint that
-    /// it was given is no good: the next worker begins anew, so that nobody can block a trial with a
-    /// bad one.
+    /// The holder could not train the trial. If it was to go on from somebody's checkpoint, that is
+    /// dropped and nothing else happens: it may be no good, and nobody shall block a trial with a bad
+    /// one. Otherwise the holder does not get the trial again.
     ///
     /// # Errors
     /// The token is not that of the lease.
@@ -250,9 +250,15 @@ impl Trial {
         policy: LeasePolicy,
     ) -> Result<Self, TransitionError> {
         self.with_lease(token, "given up", |trial, lease| {
-            trial.checkpoint = None;
-            trial.refused.push(lease.volunteer);
-            trial.wait_or_fail(policy, "its workers could not train it");
+            match trial.checkpoint.take() {
+                Some(checkpoint) if checkpoint.lease != lease.token => {
+                    trial.state = TrialState::Waiting;
+                }
+                _ => {
+                    trial.refused.push(lease.volunteer);
+                    trial.wait_or_fail(policy, "its workers could not train it");
+                }
+            }
         })
     }
 

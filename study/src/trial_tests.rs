@@ -140,6 +140,11 @@ fn a_checkpoint_that_a_worker_could_not_use_is_dropped() {
     let leased = waiting.lease(grant(2), POLICY, Timestamp(1)).unwrap();
     let given_up = leased.given_up(&token(2), POLICY).unwrap();
     assert_eq!(given_up.checkpoint, None);
+    assert_eq!(given_up.losses, 0, "the trial itself may be fine");
+    let again = given_up.lease(grant(2), POLICY, Timestamp(2)).unwrap();
+    let given_up = again.given_up(&token(2), POLICY).unwrap();
+    assert_eq!(given_up.losses, 1);
+    assert!(given_up.lease(grant(2), POLICY, Timestamp(3)).is_err());
 }
 
 #[test]

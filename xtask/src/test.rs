@@ -9,7 +9,6 @@ use std::process::{Command, ExitCode};
 use clap::{Args, ValueEnum};
 use console::style;
 
-use crate::build;
 use crate::cargo;
 use crate::chromium;
 use crate::node;
@@ -121,7 +120,9 @@ const STAGES: [TestStage; 16] = [
         name: "server",
         purpose: Purpose::Setup,
         needs: &[],
-        work: |bench| build::build_server(bench.workspace),
+        // As the Rust tests have built it: without them, a few dependencies would have other
+        // features, and all that stands on them would be built a second time.
+        work: |bench| bench.cargo(&["test", "--release", "--no-run", "--test", "app"]),
     },
     TestStage {
         name: "wasm module",
