@@ -1,13 +1,15 @@
 //! A training without a server: for measurements, and to check in JavaScript what is promised about
 //! checkpoints.
 
-use tabsweep_trainer::{Hyperparameters, Progress, Training, TrainingData};
+use tabsweep_trainer::{Hyperparameters, Model, Progress, Training, TrainingData};
 use wasm_bindgen::prelude::*;
 
 /// A training in the hands of JavaScript.
 #[wasm_bindgen]
 pub struct Session {
     training: Training,
+    hyperparameters: Hyperparameters,
+    data: TrainingData,
 }
 
 #[wasm_bindgen]
@@ -29,11 +31,16 @@ impl Session {
         let hyperparameters = Hyperparameters::from_json(&serde_json::from_str(setting)?)?;
         let data = TrainingData::from_blobs(training, validation, classes)?;
         let seed = seed.parse()?;
+        let (setting, images) = (hyperparameters.clone(), data.clone());
         let training = match checkpoint {
-            None => Training::new(hyperparameters, seed, data)?,
-            Some(bytes) => Training::resume(hyperparameters, seed, data, &bytes)?,
+            None => Training::new(setting, seed, images)?,
+            Some(bytes) => Training::resume(setting, seed, images, &bytes)?,
         };
-        Ok(Session { training })
+        Ok(Session {
+            training,
+            hyperparameters,
+            data,
+        })
     }
 
     /// Trains until `steps` more steps are done, or the training has ended; the steps done in all.
@@ -48,6 +55,31 @@ impl Session {
             }
         }
         Ok(self.training.step() as f64)
+    }
+
+    /// Classifies `images` validation images in batches of `batch`, from the first again after the
+    /// last, and counts those put in their class.
+    ///
+    /// # Errors
+    /// A weight is no longer a number.
+    pub fn forward(&self, images: usize, batch: usize) -> Result<usize, JsError> {
+        let validation = self.data.validation();
+        let model = Model::load(
+            &self.hyperparameters,
+            self.data.classes(),
+            self.data.height(),
+            self.data.width(),
+            &self.training.weights(),
+        )?;
+        let (mut done, mut start, mut correct) = (0, 0, 0);
+        while done < images {
+            let end = (start + batch.min(images - done)).min(validation.len());
+            let labels = &validation.labels()[start..end];
+            correct += model.count_correct(validation.images(start..end), labels)?;
+            done += end - start;
+            start = end % validation.len();
+        }
+        Ok(correct)
     }
 
     /// All that is needed to go on elsewhere.
