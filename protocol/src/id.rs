@@ -32,6 +32,10 @@ number_id! {
     /// Names a volunteer; counts up from 1 on each server.
     VolunteerId
 }
+number_id! {
+    /// Version of a trainer's numeric contract: equal versions give equal bits.
+    Numerics
+}
 
 /// What a text failed to be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,9 @@ pub mod limits;
 mod message;
 mod parameter;
 
-pub use id::{IdError, LeaseToken, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
+pub use id::{
+    IdError, LeaseToken, Numerics, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId,
+};
 pub use message::{
     BlobRef, CheckpointRef, Claim, ClaimAnswer, DataRef, Epoch, Finished, Hello, Lease,
     MessageError, NoWork, NoWorkReason, Outcome, Progress, Release, ReleaseReason, ServerMessage,

@@ -3,7 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{LeaseToken, Parameters, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId};
+use crate::{
+    LeaseToken, Numerics, Parameters, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId,
+};
 
 /// What a worker says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -135,6 +137,8 @@ pub struct Lease {
     pub parameters: Parameters,
     /// Where all randomness of the trial comes from.
     pub seed: Seed,
+    /// The numeric contract that the trial is trained under; a worker of another gives it back.
+    pub numerics: Numerics,
     /// What to train on.
     pub data: DataRef,
     /// Where to go on; from the beginning where absent.
@@ -291,6 +295,8 @@ pub enum ReleaseReason {
     Stopped,
     /// The trial could not be started or trained here.
     Failed,
+    /// The trainer here computes by another numeric contract than the lease names.
+    OtherNumerics,
 }
 
 /// See [`ServerMessage::Stop`].

@@ -100,14 +100,15 @@ impl From<StoreError> for Problem {
             StoreError::NoLease { .. } | StoreError::NotYourLease { .. } => {
                 Self::unauthorized(error)
             }
-            StoreError::Transition { .. } | StoreError::NotUploaded | StoreError::CopiedWeights => {
-                Self::new(
-                    StatusCode::CONFLICT,
-                    "wrong_state",
-                    "The trial is not where this can happen",
-                    error,
-                )
-            }
+            StoreError::OtherNumerics { .. }
+            | StoreError::Transition { .. }
+            | StoreError::NotUploaded
+            | StoreError::CopiedWeights => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_state",
+                "The trial is not where this can happen",
+                error,
+            ),
             StoreError::Database { .. }
             | StoreError::Migration { .. }
             | StoreError::Stored { .. } => Self::internal(&error),

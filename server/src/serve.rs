@@ -20,7 +20,8 @@ use crate::{
     store::{ClaimKind, Store, StoreError},
     studies::{self, CreateError},
     study_file::StudyFileError,
-    upkeep, verification,
+    upkeep,
+    verification::{self, NUMERICS},
 };
 
 /// The study that a fresh server starts with.
@@ -131,6 +132,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         .map_err(|source| ServeError::Listen { address, source })?;
     first_study(&app, &options).await?;
     warn_of_synthetic_digits(&app).await?;
+    begin_outdated_anew(&app).await?;
     let policy = tabsweep_study::LeasePolicy {
         grace_secs: options.settings.restart_grace_secs,
         ..options.settings.policy
@@ -212,6 +214,20 @@ async fn first_study(app: &App, options: &Options) -> Result<(), ServeError> {
         created => {
             created?;
         }
+    }
+    Ok(())
+}
+
+/// After an upgrade that changed the arithmetic.
+async fn begin_outdated_anew(app: &App) -> Result<(), StoreError> {
+    let begun = app
+        .store
+        .begin_outdated_anew(NUMERICS, app.clock.now())
+        .await?;
+    if begun > 0 {
+        tracing::warn!(
+            "{begun} trials begin anew: the trainer now computes by numerics {NUMERICS}"
+        );
     }
     Ok(())
 }

@@ -31,6 +31,7 @@ use crate::{
     roster::{InHand, Order, Place, RosterKey, Seat},
     secret::{lease_token, sha256_hex},
     store::{Leased, NextLease, StoreError, StoredStudy, Volunteer},
+    verification::NUMERICS,
 };
 
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -379,7 +380,10 @@ impl Conversation<'_> {
                     worker,
                 };
                 let (policy, now) = (self.app.settings.policy, self.app.clock.now());
-                self.app.store.lease_next(grant, policy, now).await
+                self.app
+                    .store
+                    .lease_next(grant, policy, NUMERICS, now)
+                    .await
             }
             Err(error) => Err(error),
         };
@@ -613,6 +617,7 @@ fn lease_message(
         attempt: trial.attempts,
         parameters: trial.parameters,
         seed: trial.seed,
+        numerics: trial.numerics,
         data: study.data.for_workers(),
         checkpoint: trial.checkpoint.map(|checkpoint| CheckpointRef {
             lease: checkpoint.lease,

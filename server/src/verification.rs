@@ -6,11 +6,12 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Map;
 use tabsweep_dataset::{BlobError as DataBlobError, Labelled, blob};
 use tabsweep_protocol::{
-    BlobRef, Finished, Outcome, Parameters, ServerMessage, Sha256, StudyId, TrialNumber, Verdict,
+    BlobRef, Finished, Numerics, Outcome, Parameters, ServerMessage, Sha256, StudyId, TrialNumber,
+    Verdict,
 };
 use tabsweep_study::{Pending, Scores, Trial, TrialState};
 use tabsweep_trainer::{
-    Hyperparameters, Model, ModelError, Training, TrainingData, TrainingError,
+    Hyperparameters, Model, ModelError, NUMERICS_VERSION, Training, TrainingData, TrainingError,
     architecture::Architecture,
 };
 
@@ -20,6 +21,9 @@ use crate::{
     store::{ClaimKind, ClaimRef, DataManifest, StoreError, StoredStudy},
     studies::setting,
 };
+
+/// The numeric contract that this server can check, and so the one that it hands out.
+pub const NUMERICS: Numerics = Numerics(NUMERICS_VERSION);
 
 /// What the server found.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +53,11 @@ enum CheckError {
     Interrupted(#[from] tokio::task::JoinError),
     #[error("the trainer failed: {0}")]
     Trainer(String),
+    #[error(
+        "the trial is of numerics {found}; checking it takes a trainer of that version, \
+         this one is of numerics {NUMERICS}"
+    )]
+    OtherNumerics { found: Numerics },
 }
 
 /// Says what the trainer finds wrong with a setting, or a part of one.
@@ -130,13 +139,7 @@ impl Verifier {
         let TrialState::Checking(pending) = trial.state.clone() else {
             return Ok(false);
         };
-        let finding = match &pending.outcome {
-            Outcome::Finished(finished) => {
-                score(&app, &mut self.scoring, &study, &trial, finished).await
-            }
-            Outcome::Diverged { step } => train_after(&app, &study, &trial, *step).await,
-        };
-        match finding {
+        match self.finding(&study, &trial, &pending).await {
             Ok(Finding::Interrupted) => {}
             Ok(finding) => decide(&app, study.id, trial.number, &pending, finding).await?,
             Err(CheckError::Interrupted(error)) if error.is_panic() => {
@@ -150,6 +153,31 @@ impl Verifier {
             }
         }
         Ok(true)
+    }
+
+    async fn finding(
+        &mut self,
+        study: &StoredStudy,
+        trial: &Trial,
+        pending: &Pending,
+    ) -> Result<Finding, CheckError> {
+        check_numerics(trial)?;
+        match &pending.outcome {
+            Outcome::Finished(finished) => {
+                score(&self.app, &mut self.scoring, study, trial, finished).await
+            }
+            Outcome::Diverged { step } => train_after(&self.app, study, trial, *step).await,
+        }
+    }
+}
+
+/// A trainer of another numeric contract would find other bits than an honest worker.
+fn check_numerics(trial: &Trial) -> Result<(), CheckError> {
+    let found = trial.numerics;
+    if found == NUMERICS {
+        Ok(())
+    } else {
+        Err(CheckError::OtherNumerics { found })
     }
 }
 
@@ -358,4 +386,27 @@ fn watch(mut training: Training, claimed_step: u64, is_over: impl Fn() -> bool) 
         }
     }
     Finding::Wrong(format!("the loss is still a number at step {claimed_step}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tabsweep_protocol::Seed;
+
+    use super::*;
+
+    fn trial(numerics: Numerics) -> Trial {
+        Trial::new(TrialNumber(0), Parameters::default(), Seed(1), numerics)
+    }
+
+    #[test]
+    fn a_trial_of_another_contract_is_not_judged_and_the_reason_says_what_it_takes() {
+        assert!(check_numerics(&trial(NUMERICS)).is_ok());
+        let found = Numerics(NUMERICS.0 + 1);
+        let reason = check_numerics(&trial(found)).unwrap_err().to_string();
+        assert!(reason.contains(&format!("numerics {found};")), "{reason}");
+        assert!(
+            reason.ends_with(&format!("numerics {NUMERICS}")),
+            "{reason}"
+        );
+    }
 }

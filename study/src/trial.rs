@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{
-    Finished, LeaseToken, Outcome, Parameters, Seed, Sha256, TrialNumber, VolunteerId,
+    Finished, LeaseToken, Numerics, Outcome, Parameters, Seed, Sha256, TrialNumber, VolunteerId,
 };
 
 use crate::{Grant, Lease, LeasePolicy, Timestamp};
@@ -111,6 +111,8 @@ pub struct Trial {
     pub parameters: Parameters,
     /// Its randomness.
     pub seed: Seed,
+    /// The numeric contract it is trained under; for ever, once it has ended.
+    pub numerics: Numerics,
     /// Leases granted so far.
     pub attempts: u32,
     /// Leases that came to nothing: silence, a worker that could not train it, a wrong claim. A
@@ -137,11 +139,17 @@ pub struct TransitionError {
 
 impl Trial {
     /// A trial that nobody has worked on.
-    pub fn new(number: TrialNumber, parameters: Parameters, seed: Seed) -> Self {
+    pub fn new(
+        number: TrialNumber,
+        parameters: Parameters,
+        seed: Seed,
+        numerics: Numerics,
+    ) -> Self {
         Self {
             number,
             parameters,
             seed,
+            numerics,
             attempts: 0,
             losses: 0,
             checkpoint: None,
@@ -357,6 +365,21 @@ impl Trial {
             }
             _ => Err(self.cannot_be("rejected")),
         }
+    }
+
+    /// The trainer now computes by another numeric contract: what was trained so far can't be gone
+    /// on from or checked. Nobody is to blame, so neither losses nor refusals change.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn begun_anew(mut self, numerics: Numerics) -> Result<Self, TransitionError> {
+        if self.state.has_ended() {
+            return Err(self.cannot_be("begun anew"));
+        }
+        self.numerics = numerics;
+        self.checkpoint = None;
+        self.state = TrialState::Waiting;
+        Ok(self)
     }
 
     fn with_lease(

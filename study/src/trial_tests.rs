@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use tabsweep_protocol::{
-    Finished, LeaseToken, Outcome, Seed, Sha256, TrialNumber, VolunteerId, WorkerId,
+    Finished, LeaseToken, Numerics, Outcome, Seed, Sha256, TrialNumber, VolunteerId, WorkerId,
 };
 
 use crate::{Checkpoint, Grant, LeasePolicy, Pending, Scores, Timestamp, Trial, TrialState};
@@ -30,7 +30,7 @@ fn grant(number: u32) -> Grant {
 }
 
 fn fresh() -> Trial {
-    Trial::new(TrialNumber(0), Default::default(), Seed(1))
+    Trial::new(TrialNumber(0), Default::default(), Seed(1), Numerics(1))
 }
 
 fn finished(number: u32) -> Pending {
@@ -163,6 +163,33 @@ fn stopping_fails_no_trial_but_losing_it_again_and_again_does() {
     assert_eq!(trial.attempts, 24);
 }
 
+#[test]
+fn a_new_numeric_contract_begins_what_has_not_ended_anew_and_blames_nobody() {
+    let running = fresh()
+        .lease(grant(1), POLICY, Timestamp(0))
+        .and_then(|trial| trial.checkpointed(checkpoint(1, 10)))
+        .unwrap();
+    let claimed = running.clone().claimed(finished(1)).unwrap();
+    for trial in [fresh(), running, claimed.clone()] {
+        let anew = trial.begun_anew(Numerics(2)).unwrap();
+        assert_eq!(
+            (anew.numerics, &anew.checkpoint, &anew.state),
+            (Numerics(2), &None, &TrialState::Waiting)
+        );
+        assert_eq!((anew.losses, anew.refused.len()), (0, 0));
+    }
+    let scores = Scores {
+        validation: 0.9,
+        test: 0.8,
+    };
+    let verified = claimed.verified(scores, Timestamp(5)).unwrap();
+    let error = verified.begun_anew(Numerics(2)).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "a trial that is verified can't be begun anew"
+    );
+}
+
 #[derive(Clone, Debug)]
 enum Event {
     Lease(u32),
@@ -175,6 +202,7 @@ enum Event {
     Claimed(u32),
     Verified,
     Rejected,
+    BegunAnew,
 }
 
 fn events() -> impl Strategy<Value = Event> {
@@ -190,6 +218,7 @@ fn events() -> impl Strategy<Value = Event> {
         1 => worker.prop_map(Event::Claimed),
         1 => Just(Event::Verified),
         1 => Just(Event::Rejected),
+        1 => Just(Event::BegunAnew),
     ]
 }
 
@@ -211,6 +240,7 @@ fn apply(trial: Trial, event: &Event, now: Timestamp) -> Result<Trial, crate::Tr
             now,
         ),
         Event::Rejected => trial.rejected(POLICY, "wrong"),
+        Event::BegunAnew => trial.begun_anew(Numerics(2)),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use tabsweep_protocol::{
     BUILD, CheckpointRef, Claim, Epoch, Finished, Hello, Lease, LeaseToken, NoWork, NoWorkReason,
-    Outcome, Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
-    limits::close,
+    Numerics, Outcome, Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId,
+    WorkerMessage, limits::close,
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub struct Identity {
     pub volunteer_token: String,
     /// This worker, for as long as it lives.
     pub worker: WorkerId,
+    /// The numeric contract of this worker's trainer.
+    pub numerics: Numerics,
 }
 
 /// One worker's conversation with the server.
@@ -262,6 +264,11 @@ impl Volunteer {
         if !matches!(self.work, Work::Idle { .. }) {
             // At most one lease: what came unasked goes back.
             return vec![release(&lease.token, ReleaseReason::Stopped)];
+        }
+        if lease.numerics != self.identity.numerics {
+            let mut actions = vec![release(&lease.token, ReleaseReason::OtherNumerics)];
+            actions.extend(self.end(Idle::Outdated, Action::Reload));
+            return actions;
         }
         let trial = Trial::new(lease.clone(), now_millis, self.link_backoff);
         self.work = Work::Preparing(trial);

@@ -1,9 +1,9 @@
 //! Conversations as scripts: what happens, what the worker does about it.
 
 use tabsweep_protocol::{
-    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, NoWorkReason, Outcome, Seed,
-    ServerMessage, Sha256, StopReason, StudyId, TrialNumber, VolunteerId, Welcome, WorkerMessage,
-    limits::close,
+    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, NoWorkReason, Numerics, Outcome,
+    Seed, ServerMessage, Sha256, StopReason, StudyId, TrialNumber, VolunteerId, Welcome,
+    WorkerMessage, limits::close,
 };
 
 use crate::{
@@ -31,6 +31,7 @@ fn lease() -> Lease {
         attempt: 1,
         parameters: Default::default(),
         seed: Seed(1),
+        numerics: Numerics(1),
         data: DataRef {
             name: "d".into(),
             classes: 10,
@@ -53,6 +54,7 @@ impl Script {
         let identity = Identity {
             volunteer_token: "secret".into(),
             worker: "0123456789abcdef".parse().unwrap(),
+            numerics: Numerics(1),
         };
         Self {
             volunteer: Volunteer::new(identity),
@@ -373,6 +375,21 @@ fn trouble_with_the_network_is_not_the_trials_fault() {
     let actions = script.on(Event::TrialFailed { is_network: true });
     let reason = tabsweep_protocol::ReleaseReason::Stopped;
     assert!(matches!(&actions[0], Action::Send(WorkerMessage::Release(r)) if r.reason == reason));
+}
+
+#[test]
+fn a_lease_of_another_numeric_contract_goes_back_and_the_page_loads_anew() {
+    let mut script = Script::connected();
+    let mut other = lease();
+    other.numerics = Numerics(2);
+    let actions = script.says(ServerMessage::Lease(Box::new(other)));
+    let release = tabsweep_protocol::Release {
+        lease: token('1'),
+        reason: tabsweep_protocol::ReleaseReason::OtherNumerics,
+    };
+    let back = Action::Send(WorkerMessage::Release(release));
+    assert_eq!(actions, [back, Action::Reload]);
+    assert!(!script.volunteer.trains());
 }
 
 #[test]

@@ -6,8 +6,10 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Lease, LeaseToken, Sha256, WorkerId};
-use tabsweep_trainer::{Hyperparameters, ImageSet, Training, TrainingData, sha256_hex};
+use tabsweep_protocol::{Lease, LeaseToken, Numerics, Sha256, WorkerId};
+use tabsweep_trainer::{
+    Hyperparameters, ImageSet, NUMERICS_VERSION, Training, TrainingData, sha256_hex,
+};
 use tabsweep_volunteer::{Action, Event, Identity, Upload, Uploaded, Volunteer, WorkerStatus};
 use wasm_bindgen::{JsCast, closure::Closure, prelude::*};
 use wasm_bindgen_futures::spawn_local;
@@ -113,6 +115,7 @@ impl Lender {
         let identity = Identity {
             volunteer_token: options.volunteer_token.clone(),
             worker: options.worker.clone(),
+            numerics: Numerics(NUMERICS_VERSION),
         };
         let worker = Worker {
             options: Rc::new(options),

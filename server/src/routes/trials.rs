@@ -5,7 +5,7 @@ use axum::{
     extract::{Path, Query, State},
 };
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Parameters, Seed, Sha256, StudyId, TrialNumber};
+use tabsweep_protocol::{Numerics, Parameters, Seed, Sha256, StudyId, TrialNumber};
 use tabsweep_study::{Trial, TrialState};
 
 use super::{VolunteerName, studies::find};
@@ -26,6 +26,8 @@ pub struct LeaderboardRow {
     parameters: Parameters,
     /// Its randomness.
     seed: Seed,
+    /// The numeric contract it was trained under: only a trainer of that version gets the same bits.
+    numerics: Numerics,
     /// Fraction of the validation images classified rightly; ranks.
     validation_score: f64,
     /// Fraction of the test images classified rightly; for people only.
@@ -51,6 +53,8 @@ pub struct TrialSummary {
     parameters: Parameters,
     /// Its randomness.
     seed: Seed,
+    /// The numeric contract it is trained under: only a trainer of that version gets the same bits.
+    numerics: Numerics,
     /// Leases granted so far.
     attempts: u32,
     /// Fraction of the validation images classified rightly, once verified.
@@ -114,7 +118,7 @@ pub struct LeaseView {
     granted_millis: i64,
     /// When it ended, in milliseconds since 1970.
     ended_millis: Option<i64>,
-    /// How it ended: `claimed`, `released` or `expired`.
+    /// How it ended: `claimed`, `released`, `expired`, or `outdated` by a new numeric contract.
     ended: Option<String>,
 }
 
@@ -168,6 +172,7 @@ pub(super) async fn leaderboard(
         trial: row.trial.number,
         parameters: row.trial.parameters,
         seed: row.trial.seed,
+        numerics: row.trial.numerics,
         validation_score: row.scores.validation,
         test_score: row.scores.test,
         weights_sha256: row.weights_sha256,
@@ -254,6 +259,7 @@ impl From<Trial> for TrialSummary {
             state,
             parameters: trial.parameters,
             seed: trial.seed,
+            numerics: trial.numerics,
             attempts: trial.attempts,
             validation_score: scores.map(|scores| scores.validation),
             test_score: scores.map(|scores| scores.test),

@@ -2,8 +2,8 @@
 
 use sqlx::{Row, sqlite::SqliteRow};
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Outcome, Parameters, ReleaseReason, StudyId,
-    TrialNumber, VolunteerId, WorkerId,
+    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, Parameters, ReleaseReason,
+    StudyId, TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::{
     Checkpoint, Finished, Grant, History, LeasePolicy, Pending, Timestamp, Trial, TrialState,
@@ -28,6 +28,8 @@ pub struct LeaseRecord {
     pub volunteer: VolunteerId,
     /// 1 for the trial's first.
     pub attempt: u32,
+    /// The numeric contract it was granted under.
+    pub numerics: Numerics,
 }
 
 /// A trial that has just been leased.
@@ -49,7 +51,8 @@ pub enum NextLease {
 }
 
 impl Store {
-    /// Leases the next trial: one that waits, else a new suggestion while a study has budget.
+    /// Leases the next trial that is, or becomes, one of `numerics`: one that waits, else a new
+    /// suggestion while a study has budget.
     ///
     /// # Errors
     /// The database failed.
@@ -57,12 +60,13 @@ impl Store {
         &self,
         grant: Grant,
         policy: LeasePolicy,
+        numerics: Numerics,
         now: Timestamp,
     ) -> Result<NextLease, StoreError> {
         let mut tx = self.begin().await?;
         let studies = running_studies(&mut tx).await?;
         for study in &studies {
-            if let Some(trial) = next_trial(&mut tx, study, grant.volunteer).await? {
+            if let Some(trial) = next_trial(&mut tx, study, grant.volunteer, numerics).await? {
                 let trial = trial.lease(grant.clone(), policy, now)?;
                 save_trial(&mut tx, study.id, &trial, now.0).await?;
                 record_lease(&mut tx, study.id, &trial, &grant, now).await?;
@@ -170,7 +174,7 @@ impl Store {
             trial,
         } = self.fenced(token, volunteer).await?;
         let trial = match reason {
-            ReleaseReason::Stopped => trial.released(token)?,
+            ReleaseReason::Stopped | ReleaseReason::OtherNumerics => trial.released(token)?,
             ReleaseReason::Failed => trial.given_up(token, policy)?,
         };
         end_lease(&mut tx, token, "released", now).await?;
@@ -358,6 +362,12 @@ impl Store {
             });
         }
         let trial = load_trial(&mut tx, record.study, record.number).await?;
+        if record.numerics != trial.numerics {
+            return Err(StoreError::OtherNumerics {
+                lease: record.numerics,
+                trial: trial.numerics,
+            });
+        }
         Ok(Fenced { tx, record, trial })
     }
 }
@@ -384,7 +394,7 @@ async fn commit(
 }
 
 const LEASE_BY_TOKEN: &str =
-    "SELECT study_id, number, volunteer_id, attempt FROM leases WHERE token = ?";
+    "SELECT study_id, number, volunteer_id, attempt, numerics FROM leases WHERE token = ?";
 
 fn lease_from_row(row: &SqliteRow) -> Result<LeaseRecord, StoreError> {
     Ok(LeaseRecord {
@@ -392,6 +402,7 @@ fn lease_from_row(row: &SqliteRow) -> Result<LeaseRecord, StoreError> {
         number: TrialNumber(u32_column(row, "number")?),
         volunteer: VolunteerId(u32_column(row, "volunteer_id")?),
         attempt: u32_column(row, "attempt")?,
+        numerics: Numerics(u32_column(row, "numerics")?),
     })
 }
 
@@ -410,11 +421,14 @@ async fn next_trial(
     tx: &mut Tx,
     study: &StoredStudy,
     volunteer: VolunteerId,
+    numerics: Numerics,
 ) -> Result<Option<Trial>, StoreError> {
     let rows = sqlx::query(
-        "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' ORDER BY number LIMIT 64",
+        "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' AND numerics = ?
+         ORDER BY number LIMIT 64",
     )
     .bind(study.id.0)
+    .bind(numerics.0)
     .fetch_all(&mut **tx)
     .await?;
     for row in rows {
@@ -436,6 +450,7 @@ async fn next_trial(
         number,
         parameters,
         trial_seed(study.study.seed, number),
+        numerics,
     )))
 }
 
@@ -489,14 +504,15 @@ async fn record_lease(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     sqlx::query(
-        "INSERT INTO leases (token, study_id, number, attempt, volunteer_id, worker,
+        "INSERT INTO leases (token, study_id, number, attempt, numerics, volunteer_id, worker,
              granted_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(grant.token.as_str())
     .bind(study.0)
     .bind(trial.number.0)
     .bind(trial.attempts)
+    .bind(trial.numerics.0)
     .bind(grant.volunteer.0)
     .bind(grant.worker.as_str())
     .bind(now.0)

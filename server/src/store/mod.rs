@@ -2,6 +2,7 @@
 //! transaction; what it decides is decided by `tabsweep_study`.
 
 mod leases;
+mod numerics;
 mod rows;
 mod studies;
 mod trials;
@@ -14,7 +15,7 @@ use sqlx::{
     Sqlite, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use tabsweep_protocol::{LeaseToken, StudyId, TrialNumber, VolunteerId};
+use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
 pub use leases::{LeaseRecord, Leased, NextLease};
@@ -68,6 +69,14 @@ pub enum StoreError {
         token: LeaseToken,
         /// Who used it.
         volunteer: VolunteerId,
+    },
+    /// The lease is from before the trial began anew under another numeric contract.
+    #[error("the lease is of numerics {lease}, the trial is now trained under numerics {trial}")]
+    OtherNumerics {
+        /// The contract that the lease was granted under.
+        lease: Numerics,
+        /// The trial's contract.
+        trial: Numerics,
     },
     /// The trial is not where the event could happen.
     #[error(transparent)]

@@ -72,19 +72,21 @@ pub(super) async fn save_trial(
         _ => None,
     };
     sqlx::query(
-        "INSERT INTO trials (study_id, number, state, trial, deadline_millis, checkpoint,
+        "INSERT INTO trials (study_id, number, state, trial, numerics, deadline_millis, checkpoint,
              validation_score, test_score, weights_sha256, volunteer_id, changed_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (study_id, number) DO UPDATE SET state = excluded.state,
-             trial = excluded.trial, deadline_millis = excluded.deadline_millis,
-             checkpoint = excluded.checkpoint, validation_score = excluded.validation_score,
-             test_score = excluded.test_score, weights_sha256 = excluded.weights_sha256,
-             volunteer_id = excluded.volunteer_id, changed_millis = excluded.changed_millis",
+             trial = excluded.trial, numerics = excluded.numerics,
+             deadline_millis = excluded.deadline_millis, checkpoint = excluded.checkpoint,
+             validation_score = excluded.validation_score, test_score = excluded.test_score,
+             weights_sha256 = excluded.weights_sha256, volunteer_id = excluded.volunteer_id,
+             changed_millis = excluded.changed_millis",
     )
     .bind(study.0)
     .bind(trial.number.0)
     .bind(trial.state.name())
     .bind(to_json(trial))
+    .bind(trial.numerics.0)
     .bind(deadline)
     .bind(checkpoint)
     .bind(verified.map(|verified| verified.scores.validation))

@@ -7,6 +7,7 @@ mod blobs;
 mod claims;
 mod leases;
 mod limits;
+mod numerics;
 mod restart;
 mod studies;
 mod support;

@@ -774,6 +774,8 @@ export interface components {
              * @description Leases it took.
              */
             attempts: number;
+            /** @description The numeric contract it was trained under: only a trainer of that version gets the same bits. */
+            numerics: components["schemas"]["Numerics"];
             /** @description Its setting. */
             parameters: components["schemas"]["BTreeMap"];
             /**
@@ -812,7 +814,7 @@ export interface components {
              * @description From 1.
              */
             attempt: number;
-            /** @description How it ended: `claimed`, `released` or `expired`. */
+            /** @description How it ended: `claimed`, `released`, `expired`, or `outdated` by a new numeric contract. */
             ended?: string | null;
             /**
              * Format: int64
@@ -867,6 +869,11 @@ export interface components {
              */
             width: number;
         };
+        /**
+         * Format: int32
+         * @description Version of a trainer's numeric contract: equal versions give equal bits.
+         */
+        Numerics: number;
         /** @description An error for people and programs. */
         Problem: {
             /** @description Column of the offending text, from 1. */
@@ -1087,6 +1094,8 @@ export interface components {
             checkpoint_step?: number | null;
             /** @description Its place in the study. */
             number: components["schemas"]["TrialNumber"];
+            /** @description The numeric contract it is trained under: only a trainer of that version gets the same bits. */
+            numerics: components["schemas"]["Numerics"];
             /** @description Its setting. */
             parameters: components["schemas"]["BTreeMap"];
             /** @description Why it ended badly, if it did. */

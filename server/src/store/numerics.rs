@@ -1,0 +1,113 @@
+//! What becomes of stored trials when the server's trainer computes by another numeric contract than
+//! before. Which contract that is, the caller knows.
+
+use tabsweep_protocol::{Numerics, StudyId, TrialNumber};
+use tabsweep_study::{Timestamp, Trial};
+
+use super::{
+    Store, StoreError, Tx,
+    leases::end_lease,
+    rows::{json_column, save_trial, u32_column},
+};
+
+impl Store {
+    /// Begins all trials anew that have not ended and are of another numeric contract than
+    /// `numerics`; how many. Those that have ended keep theirs.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn begin_outdated_anew(
+        &self,
+        numerics: Numerics,
+        now: Timestamp,
+    ) -> Result<u32, StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT study_id, trial FROM trials
+             WHERE state IN ('waiting', 'running', 'checking') AND numerics <> ?",
+        )
+        .bind(numerics.0)
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut begun = 0;
+        for row in &rows {
+            let study = StudyId(u32_column(row, "study_id")?);
+            let trial: Trial = json_column(row, "trial")?;
+            if let Some(lease) = trial.current_lease() {
+                end_lease(&mut tx, &lease.token, "outdated", now).await?;
+            }
+            forget_epochs(&mut tx, study, trial.number).await?;
+            save_trial(&mut tx, study, &trial.begun_anew(numerics)?, now.0).await?;
+            begun += 1;
+        }
+        tx.commit().await?;
+        Ok(begun)
+    }
+}
+
+/// Their hashes are of states that nobody will reach again.
+async fn forget_epochs(tx: &mut Tx, study: StudyId, number: TrialNumber) -> Result<(), StoreError> {
+    sqlx::query("DELETE FROM epochs WHERE study_id = ? AND number = ?")
+        .bind(study.0)
+        .bind(number.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    /// A trial as it was stored before trials carried a contract.
+    const OLD_TRIAL: &str = r#"{"number":0,"parameters":{"learning_rate":0.0031415926535897933,
+        "epochs":2},"seed":"18446744073709551615","attempts":1,"losses":0,"checkpoint":null,
+        "refused":[3],"state":{"state":"waiting"}}"#;
+
+    /// A database of the first schema with a study and a trial.
+    async fn write_first_schema(file: &std::path::Path) {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true);
+        let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        let mut migrator = sqlx::migrate!("./migrations");
+        migrator.migrations.to_mut().truncate(1);
+        migrator.run(&pool).await.unwrap();
+        sqlx::query("INSERT INTO studies VALUES (1, 's', 'running', '{}', '{}', 0)")
+            .execute(&pool)
+            .await
+            .unwrap();
+        sqlx::query(
+            "INSERT INTO trials (study_id, number, state, trial, changed_millis)
+             VALUES (1, 0, 'waiting', ?, 0)",
+        )
+        .bind(OLD_TRIAL)
+        .execute(&pool)
+        .await
+        .unwrap();
+        pool.close().await;
+    }
+
+    #[tokio::test]
+    async fn trials_from_before_are_of_the_first_contract_and_otherwise_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("tabsweep.sqlite3");
+        write_first_schema(&file).await;
+        let store = Store::open(&file).await.unwrap();
+        let trial = store.trial(StudyId(1), TrialNumber(0)).await.unwrap();
+        let mut expected: serde_json::Value = serde_json::from_str(OLD_TRIAL).unwrap();
+        expected["numerics"] = 1.into();
+        assert_eq!(serde_json::to_value(trial.unwrap()).unwrap(), expected);
+        let now = Timestamp(1);
+        assert_eq!(
+            store.begin_outdated_anew(Numerics(1), now).await.unwrap(),
+            0
+        );
+        assert_eq!(
+            store.begin_outdated_anew(Numerics(2), now).await.unwrap(),
+            1
+        );
+    }
+}
