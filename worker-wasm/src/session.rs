@@ -1,7 +1,9 @@
 //! A training without a server: for measurements, and to check in JavaScript what is promised about
 //! checkpoints.
 
-use tabsweep_trainer::{Hyperparameters, Model, Progress, Training, TrainingData};
+use tabsweep_trainer::{
+    Hyperparameters, ImageSet, Model, ModelError, Progress, Training, TrainingData, TrainingError,
+};
 use wasm_bindgen::prelude::*;
 
 /// A training in the hands of JavaScript.
@@ -10,6 +12,8 @@ pub struct Session {
     training: Training,
     hyperparameters: Hyperparameters,
     data: TrainingData,
+    /// An epoch has been trained and not yet been scored.
+    awaits_score: bool,
 }
 
 #[wasm_bindgen]
@@ -37,6 +41,7 @@ impl Session {
             Some(bytes) => Training::resume(setting, seed, images, &bytes)?,
         };
         Ok(Session {
+            awaits_score: ends_epoch(&training),
             training,
             hyperparameters,
             data,
@@ -50,11 +55,53 @@ impl Session {
     pub fn train(&mut self, steps: u32) -> Result<f64, JsError> {
         let goal = self.training.step() + u64::from(steps);
         while self.training.step() < goal {
-            if let Progress::Finished(_) = self.training.advance()? {
+            if let Progress::Finished(_) = self.advance()? {
                 break;
             }
         }
         Ok(self.training.step() as f64)
+    }
+
+    /// Trains up to `steps` steps, none beyond the epoch's last; the images trained with. 0 when the
+    /// epoch awaits its score, or when the training has ended.
+    ///
+    /// # Errors
+    /// The loss is no longer a number.
+    pub fn train_in_epoch(&mut self, steps: u32) -> Result<f64, JsError> {
+        let before = self.training.images_seen();
+        for _ in 0..steps {
+            if self.awaits_score || self.training.step() == self.training.total_steps() {
+                break;
+            }
+            self.advance()?;
+        }
+        Ok((self.training.images_seen() - before) as f64)
+    }
+
+    /// Scores the epoch that awaits it: how many validation images are put in their class. Nothing
+    /// when no epoch does.
+    ///
+    /// # Errors
+    /// A weight is no longer a number.
+    pub fn score(&mut self) -> Result<Option<usize>, JsError> {
+        while self.awaits_score {
+            if let Progress::Epoch(figures) | Progress::Finished(figures) = self.advance()? {
+                return Ok(Some(figures.validation_correct));
+            }
+        }
+        Ok(None)
+    }
+
+    /// How many of other labelled images, safetensors like those trained with, are put in their
+    /// class.
+    ///
+    /// # Errors
+    /// These are no such images, or a weight is no longer a number.
+    pub fn count_correct(&self, images: &[u8]) -> Result<usize, JsError> {
+        let images = ImageSet::from_blob("test", images, self.data.classes())?;
+        Ok(self
+            .model()?
+            .count_correct(images.pixels(), images.labels())?)
     }
 
     /// Classifies `images` validation images in batches of `batch`, from the first again after the
@@ -64,13 +111,7 @@ impl Session {
     /// A weight is no longer a number.
     pub fn forward(&self, images: usize, batch: usize) -> Result<usize, JsError> {
         let validation = self.data.validation();
-        let model = Model::load(
-            &self.hyperparameters,
-            self.data.classes(),
-            self.data.height(),
-            self.data.width(),
-            &self.training.weights(),
-        )?;
+        let model = self.model()?;
         let (mut done, mut start, mut correct) = (0, 0, 0);
         while done < images {
             let end = (start + batch.min(images - done)).min(validation.len());
@@ -91,4 +132,30 @@ impl Session {
     pub fn weights(&self) -> Vec<u8> {
         self.training.weights()
     }
+}
+
+impl Session {
+    fn advance(&mut self) -> Result<Progress, TrainingError> {
+        let progress = self.training.advance()?;
+        self.awaits_score = match progress {
+            Progress::Step { .. } => ends_epoch(&self.training),
+            Progress::Evaluating { .. } => true,
+            Progress::Epoch(_) | Progress::Finished(_) => false,
+        };
+        Ok(progress)
+    }
+
+    fn model(&self) -> Result<Model, ModelError> {
+        Model::load(
+            &self.hyperparameters,
+            self.data.classes(),
+            self.data.height(),
+            self.data.width(),
+            &self.training.weights(),
+        )
+    }
+}
+
+fn ends_epoch(training: &Training) -> bool {
+    training.step() > 0 && training.step().is_multiple_of(training.steps_per_epoch())
 }

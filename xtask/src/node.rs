@@ -13,11 +13,12 @@ use crate::stage::Success;
 use crate::stamp::{Inputs, Stamp, StampError};
 use crate::workspace::Workspace;
 
-const MANIFESTS: [&str; 4] = [
+const MANIFESTS: [&str; 5] = [
     "package.json",
     "package-lock.json",
     "web/package.json",
     "tests/package.json",
+    "bench/package.json",
 ];
 
 /// Why npm can't do its work.

@@ -1,4 +1,4 @@
-//! Builds the workers' WebAssembly module and its JavaScript bindings.
+//! Builds WebAssembly modules and their JavaScript bindings: the workers', and the benchmarks'.
 //! Decides the compiler's flags, which are part of what makes results equal to the bit everywhere;
 //! does not know which toolchain obeys them.
 
@@ -15,12 +15,8 @@ use crate::stamp::{Inputs, Stamp, StampError};
 use crate::toolchain::{TARGET, Toolchain, ToolchainError};
 use crate::workspace::Workspace;
 
-/// The package that becomes the module.
+/// The package that becomes the workers' module.
 pub const PACKAGE: &str = "tabsweep-worker-wasm";
-/// Its file as the compiler names it.
-const COMPILED: &str = "tabsweep_worker_wasm.wasm";
-/// Stem of the files that the pages import.
-const BINDINGS: &str = "worker_wasm";
 const PROFILE: &str = "wasm";
 
 /// Why there is no wasm module.
@@ -53,25 +49,51 @@ pub enum WasmError {
     },
 }
 
-/// Builds the module and its bindings, unless those of the same sources are there.
+/// A package that becomes a module.
+#[derive(Debug)]
+pub struct Module {
+    /// Its name; `-` becomes `_` in the compiled file.
+    pub package: &'static str,
+    /// Stem of the files that scripts import.
+    pub bindings: &'static str,
+    /// Where these files go. Emptied first.
+    pub folder: PathBuf,
+    /// Name of the stamp.
+    pub stamp: &'static str,
+}
+
+/// Builds the workers' module and its bindings, unless those of the same sources are there.
 ///
 /// # Errors
 /// When there is no toolchain, or when compiling or binding fails.
 pub fn build(workspace: &Workspace) -> Result<Success, WasmError> {
+    let module = Module {
+        package: PACKAGE,
+        bindings: "worker_wasm",
+        folder: workspace.wasm_bindings(),
+        stamp: "wasm-module",
+    };
+    build_module(workspace, &module)
+}
+
+/// Builds any module like the workers', with the same flags and profile.
+///
+/// # Errors
+/// Those of [`build`].
+pub fn build_module(workspace: &Workspace, module: &Module) -> Result<Success, WasmError> {
     let toolchain = Toolchain::found(workspace)?;
-    let bindings = workspace.wasm_bindings();
     let stamp = Stamp::new(
-        workspace.stamp("wasm-module"),
+        workspace.stamp(module.stamp),
         workspace.root(),
-        &inputs(workspace, toolchain)?,
-        vec![bindings.clone()],
+        &inputs(workspace, toolchain, module.package)?,
+        vec![module.folder.clone()],
     )?;
     if stamp.is_fresh()? {
         return Ok(Success::Unchanged);
     }
     eprintln!("  compiling with {toolchain}");
-    let module = compiled(workspace, toolchain)?;
-    bind(&module, &bindings)?;
+    let compiled = compiled(workspace, toolchain, module.package)?;
+    bind(&compiled, module)?;
     stamp.write()?;
     Ok(Success::Done)
 }
@@ -92,11 +114,17 @@ pub fn lint(workspace: &Workspace) -> Result<Success, WasmError> {
     Ok(Success::Done)
 }
 
-fn compiled(workspace: &Workspace, toolchain: Toolchain) -> Result<PathBuf, ProcessError> {
+fn compiled(
+    workspace: &Workspace,
+    toolchain: Toolchain,
+    package: &str,
+) -> Result<PathBuf, ProcessError> {
     let mut command = toolchain.cargo(workspace, "build", &rustflags(workspace));
-    process::run(command.args(["--package", PACKAGE, "--lib", "--profile", PROFILE]))?;
+    process::run(command.args(["--package", package, "--lib", "--profile", PROFILE]))?;
     let folder = workspace.wasm_target().join(TARGET).join(PROFILE);
-    Ok(folder.join(COMPILED))
+    Ok(folder
+        .join(package.replace('-', "_"))
+        .with_extension("wasm"))
 }
 
 /// Flags for the compiler.
@@ -119,42 +147,46 @@ fn cargo_home() -> Option<PathBuf> {
     named.or_else(|| env::home_dir().map(|home| home.join(".cargo")))
 }
 
-fn inputs(workspace: &Workspace, toolchain: Toolchain) -> Result<Inputs, ProcessError> {
+fn inputs(
+    workspace: &Workspace,
+    toolchain: Toolchain,
+    package: &str,
+) -> Result<Inputs, ProcessError> {
     let root = workspace.root();
-    let mut paths: Vec<PathBuf> = workspace.folders_behind(PACKAGE).into_iter().collect();
+    let mut paths: Vec<PathBuf> = workspace.folders_behind(package).into_iter().collect();
     paths.extend([root.join("Cargo.toml"), root.join("Cargo.lock")]);
     let mut texts = rustflags(workspace);
     texts.push(toolchain.identity()?);
     Ok(Inputs { texts, paths })
 }
 
-fn bind(module: &Path, bindings: &Path) -> Result<(), WasmError> {
-    let emptied = match fs::remove_dir_all(bindings) {
+fn bind(compiled: &Path, module: &Module) -> Result<(), WasmError> {
+    let emptied = match fs::remove_dir_all(&module.folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
     };
     emptied.map_err(|source| WasmError::Folder {
-        folder: bindings.to_owned(),
+        folder: module.folder.clone(),
         source,
     })?;
-    generated(module, bindings).map_err(|reason| WasmError::Bindings {
-        module: module.to_owned(),
+    generated(compiled, module).map_err(|reason| WasmError::Bindings {
+        module: compiled.to_owned(),
         reason,
     })
 }
 
-fn generated(module: &Path, bindings: &Path) -> Result<(), String> {
+fn generated(compiled: &Path, module: &Module) -> Result<(), String> {
     let mut bindgen = Bindgen::new();
     bindgen
-        .input_path(module)
-        .out_name(BINDINGS)
+        .input_path(compiled)
+        .out_name(module.bindings)
         .web(true)
         .and_then(|bindgen| {
             bindgen
                 .typescript(true)
                 .remove_name_section(true)
                 .remove_producers_section(true)
-                .generate(bindings)
+                .generate(&module.folder)
         })
         .map_err(|error| format!("{error:#}"))
 }

@@ -1,0 +1,136 @@
+//! The images that everybody is measured with, as blobs in a folder: MNIST, or synthetic digits where
+//! it can't be had. Does not know who reads them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use tabsweep_dataset::{
+    DataSet, IdxError, IdxFile, IdxFiles, SetError, Split, SplitError, SyntheticDigits, blob,
+    sha256_hex,
+};
+use tabsweep_trainer::{ImageSet, TrainingData};
+
+/// Why there is no data to measure with.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file can't be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is not the one that scores are compared on.
+    #[error("{} is not MNIST's: its SHA-256 is {found}", path.display())]
+    NotMnist {
+        /// The file.
+        path: PathBuf,
+        /// Its hash, unpacked.
+        found: String,
+    },
+    /// MNIST's files are damaged.
+    #[error(transparent)]
+    Idx(#[from] IdxError),
+    /// No digits can be drawn.
+    #[error(transparent)]
+    Set(#[from] SetError),
+    /// There are too few images.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// The folder holds something else than what was written to it.
+    #[error(transparent)]
+    Trainer(#[from] tabsweep_trainer::DataError),
+}
+
+/// Names of the blobs.
+const TRAINING: &str = "training.safetensors";
+const VALIDATION: &str = "validation.safetensors";
+const TEST: &str = "test.safetensors";
+/// Every set used here has ten digits.
+const CLASSES: usize = 10;
+
+/// Writes training, validation and test images into `folder`.
+///
+/// # Errors
+/// A file can't be read or written, or the images are not MNIST's.
+pub fn write(folder: &Path, mnist: Option<&Path>) -> Result<(), DataError> {
+    let data = match mnist {
+        Some(mnist) => read_mnist(mnist)?,
+        None => SyntheticDigits::default().draw()?,
+    };
+    let split = Split::of(data.train())?;
+    fs::create_dir_all(folder).map_err(|source| file_error(folder, source))?;
+    let sets = [
+        (TRAINING, &split.training),
+        (VALIDATION, &split.validation),
+        (TEST, data.test()),
+    ];
+    for (name, set) in sets {
+        let path = folder.join(name);
+        fs::write(&path, blob::encode(set)).map_err(|source| file_error(&path, source))?;
+    }
+    Ok(())
+}
+
+/// What a training is given.
+///
+/// # Errors
+/// A file can't be read, or is something else.
+pub fn read_training(folder: &Path) -> Result<TrainingData, DataError> {
+    let (training, validation) = (read(folder, TRAINING)?, read(folder, VALIDATION)?);
+    Ok(TrainingData::from_blobs(&training, &validation, CLASSES)?)
+}
+
+/// The images that no choice is made by.
+///
+/// # Errors
+/// The file can't be read, or is something else.
+pub fn read_test(folder: &Path) -> Result<ImageSet, DataError> {
+    Ok(ImageSet::from_blob("test", &read(folder, TEST)?, CLASSES)?)
+}
+
+fn read(folder: &Path, name: &str) -> Result<Vec<u8>, DataError> {
+    let path = folder.join(name);
+    fs::read(&path).map_err(|source| file_error(&path, source))
+}
+
+fn read_mnist(folder: &Path) -> Result<DataSet, DataError> {
+    let mut files = [const { Vec::new() }; 4];
+    for (file, bytes) in IdxFile::ALL.into_iter().zip(&mut files) {
+        *bytes = read_mnist_file(folder, file)?;
+    }
+    let [train_images, train_labels, test_images, test_labels] = &files;
+    let files = IdxFiles {
+        train_images,
+        train_labels,
+        test_images,
+        test_labels,
+    };
+    Ok(files.parse("mnist")?)
+}
+
+fn read_mnist_file(folder: &Path, file: IdxFile) -> Result<Vec<u8>, DataError> {
+    let unpacked = folder.join(file.name());
+    let path = if unpacked.is_file() {
+        unpacked
+    } else {
+        folder.join(file.packed_name())
+    };
+    let bytes = fs::read(&path).map_err(|source| file_error(&path, source))?;
+    let bytes = file.unpack(&bytes)?.into_owned();
+    let found = sha256_hex(&bytes);
+    if found == file.mnist_sha256() {
+        Ok(bytes)
+    } else {
+        Err(DataError::NotMnist { path, found })
+    }
+}
+
+fn file_error(path: &Path, source: io::Error) -> DataError {
+    DataError::File {
+        path: path.to_owned(),
+        source,
+    }
+}

@@ -1,0 +1,72 @@
+//! `tabsweep-bench`: the data that all benchmarks share, and what they run natively.
+//! Knows neither who else is measured nor what becomes of the figures.
+
+mod conversation;
+mod data;
+mod memory;
+mod product;
+mod session;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "tabsweep-bench")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Writes the images that everybody is measured with
+    Data {
+        /// Folder for them
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Folder with MNIST's four files, packed or not; without it, synthetic digits are drawn
+        #[arg(long, value_name = "DIR")]
+        mnist: Option<PathBuf>,
+    },
+    /// Answers the requests on standard input, one line of JSON for each
+    Run {
+        /// Folder that `data` has written
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Data { out, mnist } => data::write(&out, mnist.as_deref()).map_err(Failure::from),
+        Task::Run { data } => conversation::answer_all(&data).map_err(Failure::from),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Failure {
+    Data(#[from] data::DataError),
+    Conversation(#[from] conversation::ConversationError),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+}
