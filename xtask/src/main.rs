@@ -1,6 +1,7 @@
-//! `cargo xtask`: builds, serves and tests the whole project with one command each.
+//! `cargo xtask`: builds, serves, measures and tests the whole project with one command each.
 //! Decides what may be asked for; how it is done stands in the files beside it.
 
+mod bench;
 mod build;
 mod cargo;
 mod chromium;
@@ -23,10 +24,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::bench::BenchTask;
 use crate::test::TestOptions;
 use crate::workspace::Workspace;
 
-/// Builds, serves and tests tabsweep.
+/// Builds, serves, measures and tests tabsweep.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {
@@ -44,6 +46,9 @@ enum Task {
     },
     /// Builds the wasm module, the pages and the server
     Build,
+    /// Measures and prints a table; everything on one thread
+    #[command(subcommand)]
+    Bench(BenchTask),
     /// Sets up what the tests need and runs them all
     Test(TestOptions),
 }
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
     match arguments.task {
         Task::Serve { flags } => serve::serve(&workspace, &flags),
         Task::Build => build::build_all(&workspace),
+        Task::Bench(task) => bench::bench(&workspace, &task),
         Task::Test(options) => test::test(&workspace, &options),
     }
 }

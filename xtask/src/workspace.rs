@@ -77,6 +77,25 @@ impl Workspace {
         self.web().join("src").join("wasm")
     }
 
+    /// Source folder of the benchmarks.
+    #[must_use]
+    pub fn bench(&self) -> PathBuf {
+        self.root.join("bench")
+    }
+
+    /// The native runner of the benchmarks, optimised.
+    #[must_use]
+    pub fn native_bench(&self) -> PathBuf {
+        let name = format!("tabsweep-bench{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("release").join(name)
+    }
+
+    /// Folder of what benchmarks build, draw and install.
+    #[must_use]
+    pub fn bench_results(&self) -> PathBuf {
+        self.target.join("bench")
+    }
+
     /// File that remembers what the named step was last built from.
     #[must_use]
     pub fn stamp(&self, step: &str) -> PathBuf {

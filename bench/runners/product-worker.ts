@@ -1,0 +1,25 @@
+// The product's module in a Web Worker of its own, as in a tab that lends a core.
+
+import { Product, type ProductModule } from "./product.js";
+import type { Request } from "./request.js";
+import { fetched, serve, started } from "./worker.js";
+
+const MIB = 1024 * 1024;
+const starting = started<ProductModule>("product", "worker_wasm").then(({ module, memory }) => ({
+  product: new Product(module, fetched),
+  memory,
+}));
+
+serve(async (request: Request) => {
+  const { product, memory } = await starting;
+  switch (request.do) {
+    case "measure":
+      return product.measure(request);
+    case "train":
+      return product.run(request);
+    case "memory":
+      return { wasm_mib: memory.buffer.byteLength / MIB };
+    case "peak":
+      throw new Error("the product does not measure the core");
+  }
+});

@@ -1,0 +1,82 @@
+//! What runners are asked and what they answer: one line of JSON each way.
+//! Knows no runner.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bench::case::Setting;
+
+/// What is measured of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Work {
+    /// Classification in batches.
+    Forward,
+    /// Whole steps: batch, forward, backward, optimiser.
+    Step,
+}
+
+impl fmt::Display for Work {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Forward => "forward",
+            Self::Step => "step",
+        })
+    }
+}
+
+/// Something a runner is asked to do.
+#[derive(Debug, Serialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request<'a> {
+    /// As much work as fits into a time; answered by a [`Measurement`].
+    Measure {
+        /// Which work.
+        work: Work,
+        /// Model and training.
+        setting: &'a Setting,
+        /// The time.
+        seconds: f64,
+    },
+    /// What it holds; answered by [`Memory`].
+    Memory,
+    /// The core's limit; answered by a [`Peak`].
+    Peak {
+        /// The time for all tries.
+        seconds: f64,
+    },
+}
+
+/// What was done in which time.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Measurement {
+    /// Images trained with or classified.
+    pub images: f64,
+    /// The time it took.
+    pub seconds: f64,
+    /// What the runner chose to be fastest, where it had a choice.
+    #[serde(default)]
+    pub configuration: Option<String>,
+}
+
+impl Measurement {
+    /// Images per second.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.images / self.seconds
+    }
+}
+
+/// Kinds of memory by name, in MiB.
+pub type Memory = BTreeMap<String, Option<f64>>;
+
+/// What a core can do.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Peak {
+    /// Single-precision operations per nanosecond, in 128-bit vectors.
+    pub gflops: f64,
+    /// The number of independent chains that it took.
+    pub chains: usize,
+}
