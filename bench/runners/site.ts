@@ -10,7 +10,9 @@ const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
   ".wasm": "application/wasm",
 };
-const PAGE = '<!doctype html><title>bench</title><script type="module" src="/runners/page.js"></script>';
+const PAGE =
+  '<!doctype html><title>bench</title><link rel="icon" href="data:,">' +
+  '<script type="module" src="/runners/page.js"></script>';
 
 /** Serves each folder under its name; the address of the page. */
 export async function serveFolders(folders: ReadonlyMap<string, string>): Promise<string> {

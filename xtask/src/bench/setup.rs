@@ -115,7 +115,7 @@ impl<'a> Setup<'a> {
     /// It does not start.
     pub fn runner(&self, candidate: Candidate) -> Result<Runner, RunnerError> {
         let mut command = match candidate {
-            Candidate::Chromium => self.script("chromium"),
+            Candidate::Chromium => self.browser("product"),
             Candidate::Node => self.script("node"),
             Candidate::Native => self.native(),
         };
@@ -151,6 +151,13 @@ impl<'a> Setup<'a> {
         command
     }
 
+    /// A browser of its own, in which `subject` is measured.
+    fn browser(&self, subject: &str) -> Command {
+        let mut command = self.script("chromium");
+        command.args(["--subject", subject]);
+        command
+    }
+
     fn write_data(&self, wanted: &Wanted) -> Result<Success, StageError> {
         let mut command = Command::new(self.workspace.native_bench());
         command.args(["data", "--out"]).arg(self.data());
@@ -161,6 +168,11 @@ impl<'a> Setup<'a> {
         Ok(Success::Done)
     }
 
+    /// Beside the runners' sources, whose package says that scripts are modules.
+    fn dist(&self) -> PathBuf {
+        self.workspace.bench().join("dist")
+    }
+
     fn data(&self) -> PathBuf {
         self.workspace.bench_results().join("data")
     }
@@ -169,7 +181,7 @@ impl<'a> Setup<'a> {
         Module {
             package: PACKAGE,
             bindings: "bench",
-            folder: self.workspace.bench_results().join("wasm"),
+            folder: self.dist().join("wasm"),
             stamp: "wasm-module-of-benchmarks",
         }
     }

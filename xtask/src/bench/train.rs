@@ -18,6 +18,8 @@ use crate::bench::report::Report;
 use crate::bench::request::{Measurement, Memory, Peak, Request, Work};
 use crate::bench::runner::{Runner, RunnerError};
 use crate::bench::setup::{Setup, Wanted};
+use crate::cargo;
+use crate::process;
 use crate::workspace::Workspace;
 
 /// Browsers compile a module again, and better, while it runs.
@@ -133,10 +135,14 @@ fn started(setup: &Setup, candidates: &[Candidate]) -> Result<Runners, RunnerErr
 }
 
 fn versions(runners: &Runners) -> BTreeMap<String, String> {
-    runners
-        .values()
-        .flat_map(|runner| runner.versions().clone())
-        .collect()
+    let told = runners.values().flat_map(Runner::versions);
+    let mut versions: BTreeMap<_, _> = told
+        .map(|(name, version)| (name.clone(), version.clone()))
+        .collect();
+    if let Ok(rustc) = process::output(cargo::active_rustc().arg("--version")) {
+        versions.insert("rustc".to_owned(), rustc);
+    }
+    versions
 }
 
 /// In the order of a round: those that are compared follow each other.
