@@ -2,7 +2,8 @@
 // on to the page.
 
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
 import { chromium, type Browser } from "@playwright/test";
 
@@ -29,6 +30,8 @@ const address = await serveFolders(
     ["product", option("product")],
     ["module", option("module")],
     ["data", option("data")],
+    ["tfjs-core", packaged("tfjs-core")],
+    ["tfjs-wasm", packaged("tfjs-backend-wasm")],
   ]),
 );
 const browser = await chromium.launch({ executablePath: option("chromium"), args: ARGUMENTS });
@@ -37,6 +40,16 @@ page.setDefaultTimeout(0);
 page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
 await page.goto(address);
 await page.waitForFunction(() => typeof window.ask === "function");
+
+function tfjsVersion(): string {
+  const manifest = join(packaged("tfjs-core"), "..", "package.json");
+  return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
+}
+
+/** Folder of a package's scripts. */
+function packaged(name: string): string {
+  return dirname(createRequire(import.meta.url).resolve(`@tensorflow/${name}`));
+}
 
 async function answer(request: Request): Promise<unknown> {
   const whom: Subject = request.do === "peak" ? "bench" : subject;
@@ -64,5 +77,6 @@ function memoryOf(pid: number): { renderer_rss_mib: number; renderer_private_mib
   };
 }
 
-await answerAll({ Chromium: browser.version() }, answer);
+const versions = { Chromium: browser.version(), ...(subject === "tfjs" ? { "TensorFlow.js": tfjsVersion() } : {}) };
+await answerAll(versions, answer);
 await browser.close();

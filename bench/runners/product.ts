@@ -3,6 +3,7 @@
 // epochs. Runs in Node and in a Web Worker alike.
 
 import { CLASSES, images, type ReadBlob } from "./blobs.js";
+import { timed } from "./measurement.js";
 import type { Measure, Measurement, Run, Setting, Train } from "./request.js";
 
 /** What the module exports of a training. */
@@ -106,13 +107,6 @@ export class Product {
 function classify(session: Session, setting: Setting): number {
   session.forward(FORWARD_IMAGES, setting.batch_size);
   return FORWARD_IMAGES;
-}
-
-/** What `work` gave, and how many seconds it took. */
-export function timed<T>(work: () => T): [T, number] {
-  const start = performance.now();
-  const result = work();
-  return [result, (performance.now() - start) / 1000];
 }
 
 /** Comes back when all that waited has had its turn. */

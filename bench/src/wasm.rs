@@ -3,7 +3,10 @@
 
 use wasm_bindgen::prelude::*;
 
+use tabsweep_trainer::{Hyperparameters, TrainingData};
+
 use crate::peak;
+use crate::stock::Stock;
 
 /// The numbers of chains that [`peak_run`] takes.
 #[wasm_bindgen]
@@ -15,4 +18,46 @@ pub fn peak_chains() -> Vec<usize> {
 #[wasm_bindgen]
 pub fn peak_run(chains: usize, links: u32) -> f64 {
     peak::run(chains, links) as f64
+}
+
+/// A training with stock candle in the hands of JavaScript.
+#[wasm_bindgen]
+pub struct StockSession {
+    stock: Stock,
+}
+
+#[wasm_bindgen]
+impl StockSession {
+    /// Begins a training. `setting` is a JSON object of hyper-parameters, the images safetensors.
+    ///
+    /// # Errors
+    /// Something is not what it should be.
+    #[wasm_bindgen(constructor)]
+    pub fn new(
+        setting: &str,
+        training: &[u8],
+        validation: &[u8],
+        classes: usize,
+    ) -> Result<StockSession, JsError> {
+        let setting = Hyperparameters::from_json(&serde_json::from_str(setting)?)?;
+        let data = TrainingData::from_blobs(training, validation, classes)?;
+        let stock = Stock::new(setting, data)?;
+        Ok(StockSession { stock })
+    }
+
+    /// One step; the images trained with.
+    ///
+    /// # Errors
+    /// Candle's.
+    pub fn step(&mut self) -> Result<usize, JsError> {
+        Ok(self.stock.step()?)
+    }
+
+    /// Classifies one batch of validation images; how many.
+    ///
+    /// # Errors
+    /// Candle's.
+    pub fn classify(&mut self) -> Result<usize, JsError> {
+        Ok(self.stock.classify()?)
+    }
 }

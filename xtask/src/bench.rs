@@ -5,6 +5,7 @@ mod candidate;
 mod case;
 mod figures;
 mod machine;
+pub mod python;
 mod report;
 mod request;
 mod runner;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use console::style;
 
+use crate::bench::python::PythonError;
 use crate::chromium::ChromiumError;
 use crate::node::NodeError;
 use crate::pages::PagesError;
@@ -25,6 +26,7 @@ pub enum StageError {
     Pages(#[from] PagesError),
     Chromium(#[from] ChromiumError),
     Tracked(#[from] TrackedError),
+    Python(#[from] PythonError),
 }
 
 /// How a stage ended that did not fail.

@@ -18,14 +18,27 @@ pub enum Candidate {
     Node,
     /// The product's trainer, compiled for this machine's kind
     Native,
+    /// PyTorch in the fastest of several ways
+    PytorchBest,
+    /// PyTorch as people write it
+    PytorchAsWritten,
+    /// Stock candle in a Web Worker
+    Candle,
+    /// TensorFlow.js with its wasm backend in a Web Worker
+    Tfjs,
 }
 
 impl Candidate {
     /// The product, wherever it runs.
     pub const PRODUCT: [Self; 3] = [Self::Chromium, Self::Node, Self::Native];
 
-    /// All, in the order of tables.
-    pub const ALL: &[Self] = &[Self::Chromium, Self::Node, Self::Native];
+    /// Those that the product is compared with.
+    pub const PEERS: [Self; 4] = [
+        Self::PytorchBest,
+        Self::PytorchAsWritten,
+        Self::Candle,
+        Self::Tfjs,
+    ];
 
     /// Whether it is the product.
     #[must_use]
@@ -33,39 +46,55 @@ impl Candidate {
         Self::PRODUCT.contains(&self)
     }
 
-    /// Whether it needs a browser.
-    #[must_use]
-    pub fn is_in_browser(self) -> bool {
-        match self {
-            Self::Chromium => true,
-            Self::Node | Self::Native => false,
-        }
-    }
-
-    /// Whether it needs wasm modules.
-    #[must_use]
-    pub fn is_wasm(self) -> bool {
-        self == Self::Node || self.is_in_browser()
-    }
-
     /// Whether it can do such work.
     #[must_use]
     pub fn does(self, work: Work) -> bool {
-        match self {
-            Self::Chromium | Self::Node | Self::Native => {
-                matches!(work, Work::Forward | Work::Step)
-            }
-        }
+        // TensorFlow.js has no gradient of a convolution in wasm.
+        work == Work::Forward || self != Self::Tfjs
+    }
+
+    /// Whether it needs a browser.
+    #[must_use]
+    pub fn is_in_browser(self) -> bool {
+        matches!(self, Self::Chromium | Self::Candle | Self::Tfjs)
+    }
+
+    /// Whether it needs our wasm modules or npm's packages.
+    #[must_use]
+    pub fn is_script(self) -> bool {
+        self == Self::Node || self.is_in_browser()
+    }
+
+    /// Whether it needs Python.
+    #[must_use]
+    pub fn is_pytorch(self) -> bool {
+        matches!(self, Self::PytorchBest | Self::PytorchAsWritten)
     }
 }
 
-/// As it is asked for: clap shows defaults by this.
 impl fmt::Display for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(match self {
             Self::Chromium => "tabsweep in Chromium",
             Self::Node => "tabsweep in Node.js",
             Self::Native => "tabsweep, native",
+            Self::PytorchBest => "PyTorch, best configured",
+            Self::PytorchAsWritten => "PyTorch, as written",
+            Self::Candle => "candle in Chromium",
+            Self::Tfjs => "TensorFlow.js wasm in Chromium",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everybody_is_product_or_peer() {
+        for candidate in Candidate::value_variants() {
+            let is_peer = Candidate::PEERS.contains(candidate);
+            assert_ne!(candidate.is_product(), is_peer, "{candidate}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::bench::candidate::Candidate;
@@ -23,19 +24,40 @@ struct Comparison {
     under: Candidate,
 }
 
-const COMPARISONS: [Comparison; 2] = [
-    Comparison {
-        name: "ratio_step_wasm_vs_native",
-        work: Work::Step,
-        over: Candidate::Chromium,
-        under: Candidate::Native,
-    },
-    Comparison {
-        name: "ratio_forward_wasm_vs_native",
-        work: Work::Forward,
-        over: Candidate::Chromium,
-        under: Candidate::Native,
-    },
+impl Comparison {
+    const fn of_step(name: &'static str, under: Candidate) -> Self {
+        Self {
+            name,
+            work: Work::Step,
+            over: Candidate::Chromium,
+            under,
+        }
+    }
+
+    const fn of_forward(name: &'static str, under: Candidate) -> Self {
+        Self {
+            work: Work::Forward,
+            ..Self::of_step(name, under)
+        }
+    }
+}
+
+const COMPARISONS: [Comparison; 9] = [
+    Comparison::of_step("ratio_step_wasm_vs_pytorch", Candidate::PytorchBest),
+    Comparison::of_step(
+        "ratio_step_wasm_vs_pytorch_default",
+        Candidate::PytorchAsWritten,
+    ),
+    Comparison::of_step("ratio_step_wasm_vs_candle_wasm", Candidate::Candle),
+    Comparison::of_step("ratio_step_wasm_vs_native", Candidate::Native),
+    Comparison::of_forward("ratio_forward_wasm_vs_tfjs_wasm", Candidate::Tfjs),
+    Comparison::of_forward("ratio_forward_wasm_vs_pytorch", Candidate::PytorchBest),
+    Comparison::of_forward(
+        "ratio_forward_wasm_vs_pytorch_default",
+        Candidate::PytorchAsWritten,
+    ),
+    Comparison::of_forward("ratio_forward_wasm_vs_candle_wasm", Candidate::Candle),
+    Comparison::of_forward("ratio_forward_wasm_vs_native", Candidate::Native),
 ];
 
 /// The batch that names without a suffix are of.
@@ -174,7 +196,7 @@ impl<'a> Report<'a> {
             .iter()
             .map(|(work, batch)| format!("{work}, batch {batch}"));
         let mut table = Table::new("images/s", heading);
-        for &candidate in Candidate::ALL {
+        for &candidate in Candidate::value_variants() {
             let slot = |&(work, batch): &(Work, usize)| Slot {
                 case,
                 batch,

@@ -6,6 +6,7 @@ use std::process::Command;
 
 use crate::bench::BenchError;
 use crate::bench::candidate::Candidate;
+use crate::bench::python;
 use crate::bench::runner::{Runner, RunnerError};
 use crate::cargo;
 use crate::chromium;
@@ -40,7 +41,7 @@ type Stage = (
     fn(&mut Setup, &Wanted) -> Result<Success, StageError>,
 );
 
-const WASM_STAGES: [Stage; 4] = [
+const SCRIPT_STAGES: [Stage; 4] = [
     ("wasm module", |setup, _| Ok(wasm::build(setup.workspace)?)),
     ("wasm module of the benchmarks", |setup, _| {
         let module = setup.module();
@@ -60,6 +61,10 @@ const CHROMIUM_STAGE: Stage = ("Chromium", |setup, _| {
     Ok(Success::Done)
 });
 
+const PYTORCH_STAGE: Stage = ("PyTorch", |setup, _| {
+    Ok(python::install_packages(setup.workspace)?)
+});
+
 /// The native runner writes the data for all.
 const NATIVE_STAGES: [Stage; 2] = [
     ("native runner", |setup, _| {
@@ -73,10 +78,13 @@ const NATIVE_STAGES: [Stage; 2] = [
 
 impl Wanted<'_> {
     fn stages(&self) -> Vec<Stage> {
-        let in_wasm = self.candidates.iter().any(|candidate| candidate.is_wasm());
+        let has_scripts = self
+            .candidates
+            .iter()
+            .any(|candidate| candidate.is_script());
         let mut stages = NATIVE_STAGES.to_vec();
-        if in_wasm {
-            stages.extend(WASM_STAGES);
+        if has_scripts {
+            stages.extend(SCRIPT_STAGES);
         }
         if self
             .candidates
@@ -84,6 +92,13 @@ impl Wanted<'_> {
             .any(|candidate| candidate.is_in_browser())
         {
             stages.push(CHROMIUM_STAGE);
+        }
+        if self
+            .candidates
+            .iter()
+            .any(|candidate| candidate.is_pytorch())
+        {
+            stages.push(PYTORCH_STAGE);
         }
         stages
     }
@@ -118,6 +133,12 @@ impl<'a> Setup<'a> {
             Candidate::Chromium => self.browser("product"),
             Candidate::Node => self.script("node"),
             Candidate::Native => self.native(),
+            Candidate::PytorchBest => python::runner(self.workspace, &self.data(), "best"),
+            Candidate::PytorchAsWritten => {
+                python::runner(self.workspace, &self.data(), "as_written")
+            }
+            Candidate::Candle => self.browser("candle"),
+            Candidate::Tfjs => self.browser("tfjs"),
         };
         // Candle and PyTorch would otherwise take all cores for large tensors.
         command.envs([("RAYON_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")]);

@@ -35,6 +35,9 @@ pub struct TrainOptions {
     /// Measures only there
     #[arg(long = "in", value_enum, value_name = "WHERE", value_delimiter = ',', default_values_t = Candidate::PRODUCT)]
     places: Vec<Candidate>,
+    /// Measures PyTorch, stock candle and TensorFlow.js too, in the same rounds
+    #[arg(long)]
+    peers: bool,
     /// Measures these cases only
     #[arg(long, value_enum, value_name = "CASE", value_delimiter = ',', default_values_t = [Case::A, Case::B, Case::C])]
     cases: Vec<Case>,
@@ -53,6 +56,37 @@ pub struct TrainOptions {
     /// Writes all figures there
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+}
+
+impl TrainOptions {
+    fn candidates(&self) -> Vec<Candidate> {
+        let peers = Candidate::PEERS.into_iter().filter(|_| self.peers);
+        let mut candidates: Vec<_> = self.places.iter().copied().chain(peers).collect();
+        candidates.sort();
+        candidates.dedup();
+        candidates
+    }
+
+    /// In the order of a round: those that are compared follow each other.
+    fn slots(&self) -> Vec<Slot> {
+        let mut slots = Vec::new();
+        for &case in &self.cases {
+            for &batch in &self.batches {
+                for work in [Work::Forward, Work::Step] {
+                    for candidate in self.candidates() {
+                        slots.push(Slot {
+                            case,
+                            batch,
+                            work,
+                            candidate,
+                        });
+                    }
+                }
+            }
+        }
+        slots.retain(|slot| slot.candidate.does(slot.work));
+        slots
+    }
 }
 
 /// One thing that is measured in every round.
@@ -87,15 +121,16 @@ pub struct Measured {
 /// Something can't be built, a runner fails, or the file can't be written.
 pub fn measure(workspace: &Workspace, options: &TrainOptions) -> Result<(), BenchError> {
     let mnist = options.mnist.as_ref().map(absolute).transpose()?;
+    let candidates = options.candidates();
     let wanted = Wanted {
-        candidates: &options.places,
+        candidates: &candidates,
         mnist: mnist.as_deref(),
     };
     let setup = Setup::made(workspace, &wanted)?;
-    let mut runners = started(&setup, &options.places)?;
+    let mut runners = started(&setup, &candidates)?;
     let machine = Machine::found(versions(&runners));
     let mut measured = Measured::default();
-    measure_rounds(&mut runners, &slots(options), options, &mut measured)?;
+    measure_rounds(&mut runners, &options.slots(), options, &mut measured)?;
     measure_peaks(&mut runners, &mut measured)?;
     drop(runners);
     measure_memory(&setup, options, &mut measured)?;
@@ -145,27 +180,6 @@ fn versions(runners: &Runners) -> BTreeMap<String, String> {
     versions
 }
 
-/// In the order of a round: those that are compared follow each other.
-fn slots(options: &TrainOptions) -> Vec<Slot> {
-    let mut slots = Vec::new();
-    for &case in &options.cases {
-        for &batch in &options.batches {
-            for work in [Work::Forward, Work::Step] {
-                for &candidate in &options.places {
-                    slots.push(Slot {
-                        case,
-                        batch,
-                        work,
-                        candidate,
-                    });
-                }
-            }
-        }
-    }
-    slots.retain(|slot| slot.candidate.does(slot.work));
-    slots
-}
-
 fn measure_rounds(
     runners: &mut Runners,
     slots: &[Slot],
@@ -175,13 +189,13 @@ fn measure_rounds(
     let style = ProgressStyle::with_template("  {msg} {wide_bar} {pos}/{len}, {eta} left");
     let style = style.expect("the template is well-formed");
     let bar = ProgressBar::new((slots.len() * (options.rounds + 1)) as u64).with_style(style);
-    bar.set_message("warming up");
+    say(&bar, "warming up".to_owned());
     for slot in slots {
         measured_once(runners, slot, WARM_UP_SECS.max(options.seconds))?;
         bar.inc(1);
     }
     for round in 1..=options.rounds {
-        bar.set_message(format!("round {round}"));
+        say(&bar, format!("round {round}"));
         for slot in slots {
             let measurement = measured_once(runners, slot, options.seconds)?;
             measured.note(*slot, &measurement);
@@ -190,6 +204,14 @@ fn measure_rounds(
     }
     bar.finish_and_clear();
     Ok(())
+}
+
+/// On the bar, or as a line of its own where bars are not shown.
+fn say(bar: &ProgressBar, message: String) {
+    if bar.is_hidden() {
+        eprintln!("  {message}");
+    }
+    bar.set_message(message);
 }
 
 fn measured_once(
