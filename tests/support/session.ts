@@ -1,10 +1,13 @@
 // The wasm module in Node, training without a server on digits in a folder.
 
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const wasm = resolve(import.meta.dirname, "../../web/src/wasm");
+import { endingOf, type Ending, type Leg, type Platform } from "./platform";
+
+/** Folder of the built module. */
+export const wasm = resolve(import.meta.dirname, "../../web/src/wasm");
 
 /** What the module exports of trainings. */
 export interface Session {
@@ -13,7 +16,7 @@ export interface Session {
   free(): void;
 }
 
-type SessionClass = new (
+export type SessionClass = new (
   setting: string,
   seed: string,
   training: Uint8Array,
@@ -27,11 +30,41 @@ interface Module {
   Session: SessionClass;
 }
 
-/** The built module's trainings. */
-export async function sessions(): Promise<SessionClass> {
-  const module = (await import(pathToFileURL(join(wasm, "worker_wasm.js")).href)) as Module;
-  module.initSync({ module: readFileSync(join(wasm, "worker_wasm_bg.wasm")) });
-  return module.Session;
+/** The module in this process. */
+export class NodeWasm implements Platform {
+  readonly #Session: SessionClass;
+
+  private constructor(Session: SessionClass) {
+    this.#Session = Session;
+  }
+
+  static async open(): Promise<NodeWasm> {
+    const module = (await import(pathToFileURL(join(wasm, "worker_wasm.js")).href)) as Module;
+    module.initSync({ module: readFileSync(join(wasm, "worker_wasm_bg.wasm")) });
+    return new NodeWasm(module.Session);
+  }
+
+  /** A training as a leg has it before its first step. */
+  begin({ setting, seed, training, validation, classes, checkpoint }: Leg): Session {
+    const [images, validationImages] = [readFileSync(training), readFileSync(validation)];
+    const state = checkpoint === undefined ? undefined : readFileSync(checkpoint);
+    return new this.#Session(JSON.stringify(setting), seed, images, validationImages, classes, state);
+  }
+
+  async run(leg: Leg): Promise<Ending> {
+    const session = this.begin(leg);
+    try {
+      const step = session.train(leg.until - session.train(0));
+      writeFileSync(leg.result, session.checkpoint());
+      return { step };
+    } catch (error) {
+      return endingOf(error);
+    } finally {
+      session.free();
+    }
+  }
+
+  async close(): Promise<void> {}
 }
 
 export interface Blobs {
