@@ -7,6 +7,7 @@ mod cargo;
 mod chromium;
 mod compression;
 mod debian;
+mod firefox;
 mod node;
 mod pages;
 mod process;
@@ -16,6 +17,7 @@ mod stamp;
 mod test;
 mod toolchain;
 mod tracked;
+mod trainers;
 mod wasm;
 mod workspace;
 

@@ -8,11 +8,13 @@ use console::style;
 
 use crate::bench::python::PythonError;
 use crate::chromium::ChromiumError;
+use crate::firefox::FirefoxError;
 use crate::node::NodeError;
 use crate::pages::PagesError;
 use crate::process::ProcessError;
 use crate::stamp::StampError;
 use crate::tracked::TrackedError;
+use crate::trainers::TrainersError;
 use crate::wasm::WasmError;
 
 /// Why a stage failed.
@@ -25,8 +27,10 @@ pub enum StageError {
     Node(#[from] NodeError),
     Pages(#[from] PagesError),
     Chromium(#[from] ChromiumError),
+    Firefox(#[from] FirefoxError),
     Tracked(#[from] TrackedError),
     Python(#[from] PythonError),
+    Trainers(#[from] TrainersError),
 }
 
 /// How a stage ended that did not fail.

@@ -11,11 +11,13 @@ use console::style;
 
 use crate::cargo;
 use crate::chromium;
+use crate::firefox;
 use crate::node;
 use crate::pages;
 use crate::process;
 use crate::stage::{Outcome, StageError, Stages, Success};
 use crate::tracked;
+use crate::trainers;
 use crate::wasm;
 use crate::workspace::Workspace;
 
@@ -67,7 +69,7 @@ struct TestStage {
 }
 
 /// In the order they run: what fails fast and often goes first.
-const STAGES: [TestStage; 16] = [
+const STAGES: [TestStage; 18] = [
     TestStage {
         name: "sizes of tracked files",
         purpose: Purpose::Test(Kind::Rust),
@@ -125,6 +127,12 @@ const STAGES: [TestStage; 16] = [
         work: |bench| bench.cargo(&["test", "--release", "--no-run", "--test", "app"]),
     },
     TestStage {
+        name: "trainers",
+        purpose: Purpose::Setup,
+        needs: &[],
+        work: |bench| Ok(trainers::build(bench.workspace)?),
+    },
+    TestStage {
         name: "wasm module",
         purpose: Purpose::Setup,
         needs: &[],
@@ -161,9 +169,16 @@ const STAGES: [TestStage; 16] = [
         work: |bench| bench.chromium(),
     },
     TestStage {
+        name: "Firefox",
+        // Nothing needs it: without it, trainings in it are left out of the tests.
+        purpose: Purpose::SlowTest(Kind::System),
+        needs: &[],
+        work: |bench| bench.firefox(),
+    },
+    TestStage {
         name: "tests of the whole system",
         purpose: Purpose::SlowTest(Kind::System),
-        needs: &["server", "npm packages", "pages", "Chromium"],
+        needs: &["server", "trainers", "npm packages", "pages", "Chromium"],
         work: |bench| bench.system_tests(),
     },
 ];
@@ -311,13 +326,31 @@ impl Bench<'_> {
         Ok(Success::Done)
     }
 
+    fn firefox(&self) -> Result<Success, StageError> {
+        match firefox::found_or_installed() {
+            Ok(path) => {
+                eprintln!("  {}", path.display());
+                Ok(Success::Done)
+            }
+            Err(error) if error.is_absence() => Ok(Success::Skipped {
+                reason: format!("TRAINING IN FIREFOX IS NOT TESTED: {error}"),
+            }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     fn system_tests(&self) -> Result<Success, StageError> {
-        let chromium = chromium::found_or_installed()?;
-        let variables = vec![
-            (chromium::VARIABLE, chromium.into()),
-            ("TABSWEEP_SERVER", self.workspace.server().into()),
-            ("TABSWEEP_PAGES", self.workspace.pages().into()),
+        let workspace = self.workspace;
+        let unoptimised = workspace.unoptimised_trainer();
+        let mut variables = vec![
+            (chromium::VARIABLE, chromium::found_or_installed()?.into()),
+            ("TABSWEEP_SERVER", workspace.server().into()),
+            ("TABSWEEP_PAGES", workspace.pages().into()),
+            ("TABSWEEP_TRAINER", trainers::optimised(workspace).into()),
+            ("TABSWEEP_UNOPTIMISED_TRAINER", unoptimised.into()),
         ];
+        let firefox = firefox::found()?;
+        variables.extend(firefox.map(|path| (firefox::VARIABLE, path.into())));
         self.npm("tests", "test", variables)
     }
 }
@@ -352,10 +385,12 @@ mod tests {
             names(Some(Kind::System), false),
             [
                 "server",
+                "trainers",
                 "wasm module",
                 "npm packages",
                 "pages",
                 "Chromium",
+                "Firefox",
                 "tests of the whole system"
             ]
         );
@@ -366,7 +401,8 @@ mod tests {
     fn quick_needs_no_browser() {
         let quick = names(None, true);
         assert!(quick.contains(&"Rust tests") && quick.contains(&"tests of the pages"));
-        assert!(!quick.contains(&"Chromium") && !quick.contains(&"rustdoc"));
+        assert!(!quick.contains(&"Chromium") && !quick.contains(&"Firefox"));
+        assert!(!quick.contains(&"rustdoc"));
     }
 
     #[test]

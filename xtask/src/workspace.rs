@@ -59,6 +59,20 @@ impl Workspace {
         self.target.join("release").join(name)
     }
 
+    /// An example of one of the packages, optimised.
+    #[must_use]
+    pub fn example(&self, name: &str) -> PathBuf {
+        let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("release").join("examples").join(name)
+    }
+
+    /// The trainer's program without optimisation.
+    #[must_use]
+    pub fn unoptimised_trainer(&self) -> PathBuf {
+        let name = format!("unoptimised-trainer{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("xtask").join(name)
+    }
+
     /// Source folder of the pages.
     #[must_use]
     pub fn web(&self) -> PathBuf {
