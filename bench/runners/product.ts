@@ -60,6 +60,7 @@ export class Product {
 
   /** Trains to the end, in slices. */
   async run({ setting, seed }: Train): Promise<Run> {
+    const start = performance.now();
     const session = await this.begin(setting, seed);
     const run = { training_secs: 0, scoring_secs: 0, validation_correct: 0 };
     let sliceMillis = 0;
@@ -78,11 +79,12 @@ export class Product {
         await turn();
       }
     }
+    const whole_secs = (performance.now() - start) / 1000;
     const test = await this.read("test");
     const validation_count = images(await this.read("validation")).labels.length;
     const [test_correct, test_count] = [session.count_correct(test), images(test).labels.length];
     session.free();
-    return { ...run, validation_count, test_correct, test_count };
+    return { ...run, whole_secs, validation_count, test_correct, test_count };
   }
 
   private async session(setting: Setting): Promise<Session> {

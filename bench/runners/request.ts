@@ -34,6 +34,8 @@ export interface Measurement {
 export interface Run {
   training_secs: number;
   scoring_secs: number;
+  /** From the first weight to the last score. */
+  whole_secs: number;
   validation_correct: number;
   validation_count: number;
   test_correct: number;

@@ -61,6 +61,8 @@ pub struct Run {
     training_secs: f64,
     /// Of scoring validation images after each epoch.
     scoring_secs: f64,
+    /// From the first weight to the last score.
+    whole_secs: f64,
     validation_correct: usize,
     validation_count: usize,
     test_correct: usize,
@@ -146,6 +148,7 @@ impl Product {
     /// The setting is none, or the training diverges.
     pub fn run(&self, setting: &Setting, seed: u64, test: &ImageSet) -> Result<Run, ProductError> {
         let hyperparameters = Hyperparameters::from_json(setting)?;
+        let start = Instant::now();
         let mut session = Session::new(hyperparameters.clone(), seed, self.data.clone())?;
         let mut training = Duration::ZERO;
         let mut scoring = Duration::ZERO;
@@ -160,8 +163,10 @@ impl Product {
                 break;
             }
         }
+        let whole = start.elapsed();
         let model = loaded(&hyperparameters, &self.data, &session)?;
         Ok(Run {
+            whole_secs: whole.as_secs_f64(),
             training_secs: training.as_secs_f64(),
             scoring_secs: scoring.as_secs_f64(),
             validation_correct,

@@ -1,11 +1,14 @@
 //! `cargo xtask bench`: what is measured, with what, and where the figures go.
 //! Decides what may be asked for; each benchmark stands in its own file.
 
+mod accuracy;
 mod candidate;
 mod case;
 mod figures;
+mod files;
 mod machine;
 pub mod python;
+mod recipe;
 mod report;
 mod request;
 mod runner;
@@ -19,6 +22,9 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::bench::accuracy::AccuracyOptions;
+use crate::bench::candidate::Candidate;
+use crate::bench::recipe::RecipeError;
 use crate::bench::runner::RunnerError;
 use crate::bench::train::TrainOptions;
 use crate::workspace::Workspace;
@@ -28,6 +34,8 @@ use crate::workspace::Workspace;
 pub enum BenchTask {
     /// Images per second of training and classification on one core
     Train(TrainOptions),
+    /// Accuracy on MNIST, and the seconds of training it takes
+    Accuracy(AccuracyOptions),
 }
 
 /// Why there are no figures.
@@ -39,6 +47,18 @@ pub enum BenchError {
     /// A runner failed.
     #[error(transparent)]
     Runner(#[from] RunnerError),
+    /// The recipes can't be read, or have no such name.
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    /// Accuracy is compared on MNIST alone.
+    #[error("accuracy is measured on MNIST: name the folder of its four files with --mnist DIR")]
+    NoMnist,
+    /// A peer was asked for what only the product does.
+    #[error("{candidate} does not train recipes; chromium, node and native do")]
+    NotTrained {
+        /// The peer.
+        candidate: Candidate,
+    },
     /// There is no such folder.
     #[error("{} can't be used as MNIST's folder: {source}", folder.display())]
     Mnist {
@@ -62,6 +82,7 @@ pub enum BenchError {
 pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
     let done = match task {
         BenchTask::Train(options) => train::measure(workspace, options),
+        BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

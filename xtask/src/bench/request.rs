@@ -47,6 +47,13 @@ pub enum Request<'a> {
         /// The time for all tries.
         seconds: f64,
     },
+    /// A whole training, on one thread; answered by a [`Run`].
+    Train {
+        /// Model and training.
+        setting: &'a Setting,
+        /// Fixes all that is random.
+        seed: u64,
+    },
 }
 
 /// What was done in which time.
@@ -79,4 +86,23 @@ pub struct Peak {
     pub gflops: f64,
     /// The number of independent chains that it took.
     pub chains: usize,
+}
+
+/// A whole training, its parts timed apart.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Run {
+    /// Of the steps alone.
+    pub training_secs: f64,
+    /// Of scoring validation images after each epoch.
+    pub scoring_secs: f64,
+    /// From the first weight to the last score.
+    pub whole_secs: f64,
+    /// Validation images put in their class.
+    pub validation_correct: u32,
+    /// Validation images there are.
+    pub validation_count: u32,
+    /// Test images put in their class.
+    pub test_correct: u32,
+    /// Test images there are.
+    pub test_count: u32,
 }

@@ -170,7 +170,7 @@ mod tests {
 
     fn asked(answer: &str) -> Result<Peak, RunnerError> {
         let script = format!("echo '{{\"ready\":{{\"sh\":\"1\"}}}}'; read line; echo '{answer}'");
-        let mut runner = runner(&script).unwrap();
+        let mut runner = runner(&script).expect("it greets");
         assert_eq!(runner.versions()["sh"], "1");
         runner.ask(&Request::Peak { seconds: 1.0 })
     }

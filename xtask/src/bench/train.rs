@@ -2,8 +2,6 @@
 //! Decides the order, in which noise hits all alike; does not know how anybody computes.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -13,6 +11,7 @@ use crate::bench::BenchError;
 use crate::bench::candidate::Candidate;
 use crate::bench::case::{BATCHES, Case};
 use crate::bench::figures::Rounds;
+use crate::bench::files;
 use crate::bench::machine::Machine;
 use crate::bench::report::Report;
 use crate::bench::request::{Measurement, Memory, Peak, Request, Work};
@@ -120,7 +119,7 @@ pub struct Measured {
 /// # Errors
 /// Something can't be built, a runner fails, or the file can't be written.
 pub fn measure(workspace: &Workspace, options: &TrainOptions) -> Result<(), BenchError> {
-    let mnist = options.mnist.as_ref().map(absolute).transpose()?;
+    let mnist = options.mnist.as_deref().map(files::absolute).transpose()?;
     let candidates = options.candidates();
     let wanted = Wanted {
         candidates: &candidates,
@@ -143,23 +142,9 @@ pub fn measure(workspace: &Workspace, options: &TrainOptions) -> Result<(), Benc
     );
     println!("{report}");
     match &options.json {
-        Some(path) => write(path, &report.json()),
+        Some(path) => files::write(path, &report.json()),
         None => Ok(()),
     }
-}
-
-fn absolute(folder: &PathBuf) -> Result<PathBuf, BenchError> {
-    fs::canonicalize(folder).map_err(|source| BenchError::Mnist {
-        folder: folder.clone(),
-        source,
-    })
-}
-
-fn write(path: &PathBuf, text: &str) -> Result<(), BenchError> {
-    fs::write(path, text).map_err(|source: io::Error| BenchError::Written {
-        path: path.clone(),
-        source,
-    })
 }
 
 type Runners = BTreeMap<Candidate, Runner>;
