@@ -7,6 +7,7 @@
 use thiserror::Error;
 
 use crate::hyperparameters::Hyperparameters;
+use crate::kernels::convolution::Shape;
 use crate::philox::{Philox, Stream};
 
 /// More parameters than this are refused: with AdamW's two moments each, a checkpoint of 60 MB.
@@ -71,20 +72,70 @@ pub struct TensorSpec {
     pub shape: Vec<usize>,
     /// What it is for.
     pub role: Role,
+    /// Channels of the images that its weights see, for weights that see images: in files they are
+    /// `[…, channels, places]`, as in PyTorch, and in memory `[…, places, channels]`.
+    channels: Option<usize>,
+}
+
+impl TensorSpec {
+    /// How many values it has.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether an optimiser changes it.
+    #[must_use]
+    pub fn is_trained(&self) -> bool {
+        !matches!(self.role, Role::Running { .. })
+    }
+
+    /// From the order of files to that of memory.
+    #[must_use]
+    pub fn ordered_for_memory(&self, values: Vec<f32>) -> Vec<f32> {
+        self.reordered(values, |channels, places| (channels, places))
+    }
+
+    /// From the order of memory to that of files.
+    #[must_use]
+    pub fn ordered_for_files(&self, values: Vec<f32>) -> Vec<f32> {
+        self.reordered(values, |channels, places| (places, channels))
+    }
+
+    /// Exchanges the two innermost dimensions of each output's weights.
+    fn reordered(
+        &self,
+        values: Vec<f32>,
+        dimensions: impl Fn(usize, usize) -> (usize, usize),
+    ) -> Vec<f32> {
+        let Some(channels) = self.channels else {
+            return values;
+        };
+        let of_output = self.count() / self.shape[0];
+        let (rows, columns) = dimensions(channels, of_output / channels);
+        let transposed = |output: &[f32]| -> Vec<f32> {
+            let column = |column| (0..rows).map(move |row| row * columns + column);
+            (0..columns).flat_map(column).map(|at| output[at]).collect()
+        };
+        values
+            .chunks_exact(of_output)
+            .flat_map(transposed)
+            .collect()
+    }
 }
 
 /// The sizes of a model that can be built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
+    height: usize,
+    width: usize,
     classes: usize,
     kernel: usize,
     conv1_channels: usize,
     conv2_channels: usize,
     hidden_units: usize,
-    pub(crate) batch_norm: bool,
-    pub(crate) dropout: f64,
+    batch_norm: bool,
+    dropout: f64,
 }
 
 impl Architecture {
@@ -139,6 +190,41 @@ impl Architecture {
         self.height * self.width
     }
 
+    /// Whether its layers are batch-normalised.
+    #[must_use]
+    pub fn batch_norm(&self) -> bool {
+        self.batch_norm
+    }
+
+    /// Share of hidden units dropped in training.
+    #[must_use]
+    pub fn dropout(&self) -> f64 {
+        self.dropout
+    }
+
+    /// Units of the hidden layer.
+    #[must_use]
+    pub fn hidden_units(&self) -> usize {
+        self.hidden_units
+    }
+
+    /// The sizes of its convolutions, in order.
+    #[must_use]
+    pub fn convolutions(&self) -> Vec<Shape> {
+        let [first, _] = self.sizes();
+        let shape = |(height, width), channels_in, channels_out| Shape {
+            height,
+            width,
+            channels_in,
+            channels_out,
+            kernel: self.kernel,
+        };
+        vec![
+            shape((self.height, self.width), 1, self.conv1_channels),
+            shape(first, self.conv1_channels, self.conv2_channels),
+        ]
+    }
+
     /// Multiplications with a weight in one image's forward pass.
     #[must_use]
     pub fn multiply_adds_per_image(&self) -> u64 {
@@ -158,7 +244,14 @@ impl Architecture {
         let kernel = self.kernel;
         let area = kernel * kernel;
         let mut specs = Vec::new();
-        weighted(&mut specs, "conv1", 0, &[first, 1, kernel, kernel], area);
+        weighted(
+            &mut specs,
+            "conv1",
+            0,
+            &[first, 1, kernel, kernel],
+            area,
+            Some(1),
+        );
         self.normed(&mut specs, "norm1", first);
         weighted(
             &mut specs,
@@ -166,6 +259,7 @@ impl Architecture {
             2,
             &[second, first, kernel, kernel],
             first * area,
+            Some(first),
         );
         self.normed(&mut specs, "norm2", second);
         weighted(
@@ -174,9 +268,17 @@ impl Architecture {
             4,
             &[hidden, self.features()],
             self.features(),
+            Some(second),
         );
         self.normed(&mut specs, "norm3", hidden);
-        weighted(&mut specs, "output", 6, &[self.classes, hidden], hidden);
+        weighted(
+            &mut specs,
+            "output",
+            6,
+            &[self.classes, hidden],
+            hidden,
+            None,
+        );
         specs
     }
 
@@ -194,11 +296,13 @@ impl Architecture {
             name: format!("{layer}.{name}"),
             shape: vec![channels],
             role,
+            channels: None,
         }));
     }
 
     /// Inputs of the hidden layer.
-    fn features(&self) -> usize {
+    #[must_use]
+    pub fn features(&self) -> usize {
         let [_, (height, width)] = self.sizes();
         self.conv2_channels * height * width
     }
@@ -233,19 +337,30 @@ impl Architecture {
     }
 }
 
-fn weighted(specs: &mut Vec<TensorSpec>, layer: &str, number: u64, shape: &[usize], fan_in: usize) {
-    let parts = [("weight", number, shape), ("bias", number + 1, &shape[..1])];
-    specs.extend(parts.map(|(part, number, shape)| TensorSpec {
+fn weighted(
+    specs: &mut Vec<TensorSpec>,
+    layer: &str,
+    number: u64,
+    shape: &[usize],
+    fan_in: usize,
+    channels: Option<usize>,
+) {
+    let parts = [
+        ("weight", number, shape, channels),
+        ("bias", number + 1, &shape[..1], None),
+    ];
+    specs.extend(parts.map(|(part, number, shape, channels)| TensorSpec {
         name: format!("{layer}.{part}"),
         shape: shape.to_vec(),
         role: Role::Drawn { fan_in, number },
+        channels,
     }));
 }
 
 /// The first values of a tensor, drawn by `philox` where they are random.
 #[must_use]
 pub fn initial_values(spec: &TensorSpec, philox: &Philox) -> Vec<f32> {
-    let count = spec.shape.iter().product();
+    let count = spec.count();
     match spec.role {
         Role::Constant { value } | Role::Running { value } => vec![value; count],
         Role::Drawn { fan_in, number } => {

@@ -32,36 +32,43 @@ impl EpochOrder {
 
     /// The batch of up to `size` images from position `start` of the order.
     #[must_use]
-    pub fn batch(
-        &self,
-        philox: &Philox,
-        set: &ImageSet,
-        start: usize,
-        size: usize,
-        shift_px: usize,
-    ) -> Batch {
-        let table = normalisation_table();
-        let members = &self.images[start..self.images.len().min(start + size)];
-        let mut values = Vec::with_capacity(members.len() * set.height() * set.width());
-        for &image in members {
-            let shift = Shift::draw(philox, self.epoch, image, shift_px);
-            shift.extend_with(&mut values, set, image as usize, &table);
-        }
-        let label = |&image: &u32| set.labels()[image as usize];
+    pub fn batch(&self, start: usize, size: usize) -> Batch<'_> {
         Batch {
-            images: values,
-            labels: members.iter().map(label).collect(),
+            epoch: self.epoch,
+            images: &self.images[start..self.images.len().min(start + size)],
         }
     }
 }
 
-/// Images ready for the model.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Batch {
-    /// Normalised pixels, `[labels.len(), height, width]`.
-    pub images: Vec<f32>,
+/// Which images are shown together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch<'a> {
+    epoch: usize,
+    images: &'a [u32],
+}
+
+impl Batch<'_> {
     /// The class of each image.
-    pub labels: Vec<u8>,
+    #[must_use]
+    pub fn labels(&self, set: &ImageSet) -> Vec<u8> {
+        let label = |&image: &u32| set.labels()[image as usize];
+        self.images.iter().map(label).collect()
+    }
+
+    /// Writes the images' normalised pixels, `[images, height, width]`, each shifted by up to
+    /// `shift_px` along each axis.
+    ///
+    /// # Panics
+    /// If there is another number of values.
+    pub fn show(&self, philox: &Philox, set: &ImageSet, shift_px: usize, values: &mut [f32]) {
+        let pixels = set.height() * set.width();
+        assert_eq!(values.len(), self.images.len() * pixels);
+        let table = normalisation_table();
+        for (&image, values) in self.images.iter().zip(values.chunks_exact_mut(pixels)) {
+            let shift = Shift::draw(philox, self.epoch, image, shift_px);
+            shift.show(set, image as usize, &table, values);
+        }
+    }
 }
 
 /// How far an image is moved, in pixels down and to the right.
@@ -83,22 +90,25 @@ impl Shift {
         }
     }
 
-    /// Appends the image, moved; what comes in from outside is black.
-    fn extend_with(self, values: &mut Vec<f32>, set: &ImageSet, image: usize, table: &[f32; 256]) {
-        let black = table[0];
+    /// Writes the image, moved; what comes in from outside is black.
+    fn show(self, set: &ImageSet, image: usize, table: &[f32; 256], values: &mut [f32]) {
+        let (height, width) = (set.height(), set.width());
         let pixels = set.image(image);
-        for y in 0..set.height() {
-            let Some(row) = source(y, self.down, set.height()) else {
-                values.extend(std::iter::repeat_n(black, set.width()));
-                continue;
-            };
-            let row = &pixels[row * set.width()..][..set.width()];
-            values.extend(
-                (0..set.width()).map(|x| match source(x, self.right, set.width()) {
-                    None => black,
-                    Some(column) => table[usize::from(row[column])],
-                }),
-            );
+        values.fill(table[0]);
+        let from_left = self.right.unsigned_abs().min(width);
+        let count = width - from_left;
+        let (to, from) = if self.right > 0 {
+            (from_left, 0)
+        } else {
+            (0, from_left)
+        };
+        for (y, row) in values.chunks_exact_mut(width).enumerate() {
+            if let Some(source) = source(y, self.down, height) {
+                let source = &pixels[source * width + from..][..count];
+                for (value, &pixel) in row[to..to + count].iter_mut().zip(source) {
+                    *value = table[usize::from(pixel)];
+                }
+            }
         }
     }
 }
@@ -113,7 +123,12 @@ fn source(place: usize, shift: isize, count: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::normalised;
+
+    fn normalised(pixels: &[u8]) -> Vec<f32> {
+        let mut values = vec![0.0; pixels.len()];
+        crate::images::normalise(pixels, &mut values);
+        values
+    }
 
     fn set(count: usize, height: usize, width: usize) -> ImageSet {
         let pixels = (0..count * height * width)
@@ -148,20 +163,27 @@ mod tests {
         let set = set(5, 2, 3);
         let order = EpochOrder::new(&philox, 0, 5);
         let sizes: Vec<usize> = [0, 2, 4]
-            .map(|start| order.batch(&philox, &set, start, 2, 0).labels.len())
+            .map(|start| order.batch(start, 2).labels(&set).len())
             .to_vec();
         assert_eq!(sizes, [2, 2, 1]);
-        let last = order.batch(&philox, &set, 4, 2, 0);
-        assert_eq!(last.images, normalised(set.image(order.images[4] as usize)));
+        let mut last = [0.0; 6];
+        order.batch(4, 2).show(&philox, &set, 0, &mut last);
+        assert_eq!(
+            last.to_vec(),
+            normalised(set.image(order.images[4] as usize))
+        );
     }
 
     #[test]
     fn a_shift_moves_pixels_and_fills_with_black() {
         let set = set(1, 2, 3);
-        let mut moved = Vec::new();
+        let mut moved = [9.0; 6];
         let shift = Shift { down: 1, right: -1 };
-        shift.extend_with(&mut moved, &set, 0, &normalisation_table());
-        assert_eq!(moved, normalised(&[0, 0, 0, 1, 2, 0]));
+        shift.show(&set, 0, &normalisation_table(), &mut moved);
+        assert_eq!(moved.to_vec(), normalised(&[0, 0, 0, 1, 2, 0]));
+        let shift = Shift { down: 0, right: 2 };
+        shift.show(&set, 0, &normalisation_table(), &mut moved);
+        assert_eq!(moved.to_vec(), normalised(&[0, 0, 0, 0, 0, 3]));
     }
 
     #[test]

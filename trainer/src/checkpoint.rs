@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::NUMERICS_VERSION;
-use crate::architecture::{ArchitectureError, Role, TensorSpec};
+use crate::architecture::{ArchitectureError, TensorSpec};
 use crate::hyperparameters::Hyperparameters;
 use crate::images::TrainingData;
 use crate::lenet::LeNet;
@@ -74,8 +74,8 @@ pub struct State {
     pub step: u64,
     /// Sum over the images of the current epoch of their batch's mean loss.
     pub loss_sum: f64,
-    /// The optimiser's moments, per trained tensor.
-    pub moments: Vec<Moments>,
+    /// What the optimiser remembers.
+    pub moments: Moments,
 }
 
 const FINGERPRINT: &str = "fingerprint";
@@ -92,12 +92,17 @@ pub fn write(
     fingerprint: Fingerprint,
     hyperparameters: &Hyperparameters,
 ) -> candle_core::Result<Vec<u8>> {
-    let mut entries = weight_entries(model)?;
+    let tensors = model.tensors()?;
     let names = moment_names(hyperparameters.optimizer);
-    for ((spec, _), moments) in model.trained().iter().zip(&state.moments) {
-        for (kind, values) in names.iter().zip(moments) {
-            entries.push(Entry::floats(moment_name(kind, spec), &spec.shape, values));
+    let mut entries = weight_entries(&tensors);
+    let mut start = 0;
+    for (spec, _) in tensors.iter().filter(|(spec, _)| spec.is_trained()) {
+        let range = start..start + spec.count();
+        for (kind, moments) in names.iter().zip(&state.moments) {
+            let values = spec.ordered_for_files(moments[range.clone()].to_vec());
+            entries.push(Entry::floats(moment_name(kind, spec), &spec.shape, &values));
         }
+        start = range.end;
     }
     let step = i64::try_from(state.step).expect("no trial has 2⁶³ steps");
     entries.push(scalar(STEP, Dtype::I64, &step.to_le_bytes()));
@@ -124,16 +129,12 @@ fn moment_name(kind: &str, spec: &TensorSpec) -> String {
     format!("optimizer.{kind}.{}", spec.name)
 }
 
-/// The model's tensors as they are written into weights and checkpoints.
-///
-/// # Errors
-/// If a weight can't be read, which would be a fault of candle's.
-pub fn weight_entries(model: &LeNet) -> candle_core::Result<Vec<Entry>> {
-    let entry = |(spec, var): &(TensorSpec, candle_core::Var)| {
-        let values = var.flatten_all()?.to_vec1()?;
-        Ok(Entry::floats(&spec.name, &spec.shape, &values))
-    };
-    model.tensors().iter().map(entry).collect()
+/// A model's tensors as they are written into weights and checkpoints.
+#[must_use]
+pub fn weight_entries(tensors: &[(TensorSpec, Vec<f32>)]) -> Vec<Entry> {
+    let entry =
+        |(spec, values): &(TensorSpec, Vec<f32>)| Entry::floats(&spec.name, &spec.shape, values);
+    tensors.iter().map(entry).collect()
 }
 
 /// A checkpoint whose header has been read and whose fingerprint is this trial's.
@@ -178,10 +179,7 @@ impl<'a> Checkpoint<'a> {
         total_steps: u64,
     ) -> Result<State, CheckpointError> {
         let kinds = moment_names(hyperparameters.optimizer);
-        let trained: Vec<&TensorSpec> = specs
-            .iter()
-            .filter(|spec| !matches!(spec.role, Role::Running { .. }))
-            .collect();
+        let trained: Vec<&TensorSpec> = specs.iter().filter(|spec| spec.is_trained()).collect();
         self.file.refuse_unexpected(|name| {
             let is_moment =
                 |spec: &&TensorSpec| kinds.iter().any(|kind| moment_name(kind, spec) == name);
@@ -189,14 +187,18 @@ impl<'a> Checkpoint<'a> {
                 || specs.iter().any(|spec| spec.name == name)
                 || trained.iter().any(is_moment)
         })?;
-        let of_tensor = |spec: &&TensorSpec| {
-            let moment = |kind: &&str| self.file.floats(&moment_name(kind, spec), &spec.shape);
-            kinds.iter().map(moment).collect::<Result<Moments, _>>()
+        let of_tensor = |kind: &str, spec: &TensorSpec| {
+            let values = self.file.floats(&moment_name(kind, spec), &spec.shape)?;
+            Ok::<_, TensorFileError>(spec.ordered_for_memory(values))
+        };
+        let of_kind = |kind: &&str| {
+            let tensors = trained.iter().map(|spec| of_tensor(kind, spec));
+            Ok::<_, TensorFileError>(tensors.collect::<Result<Vec<_>, _>>()?.concat())
         };
         Ok(State {
             step: self.step(total_steps)?,
             loss_sum: self.loss_sum()?,
-            moments: trained.iter().map(of_tensor).collect::<Result<_, _>>()?,
+            moments: kinds.iter().map(of_kind).collect::<Result<_, _>>()?,
         })
     }
 

@@ -338,14 +338,16 @@ impl TrainingData {
     }
 }
 
-/// Images scaled to what the model expects, black being `-mean / deviation`.
-#[must_use]
-pub fn normalised(pixels: &[u8]) -> Vec<f32> {
+/// Scales images to what the model expects, black being `-mean / deviation`.
+///
+/// # Panics
+/// If there are not as many values as pixels.
+pub fn normalise(pixels: &[u8], values: &mut [f32]) {
+    assert_eq!(pixels.len(), values.len());
     let table = normalisation_table();
-    pixels
-        .iter()
-        .map(|&pixel| table[usize::from(pixel)])
-        .collect()
+    for (value, &pixel) in values.iter_mut().zip(pixels) {
+        *value = table[usize::from(pixel)];
+    }
 }
 
 pub(crate) fn normalisation_table() -> [f32; 256] {

@@ -1,58 +1,68 @@
-//! Decides what the model is: a LeNet of two convolutions and a hidden layer. It does not know how it
-//! is trained or where weights are kept.
+//! Decides what the model is to candle: one variable with all parameters, and the loss of a batch as
+//! one operation on the gradient tape. It does not know how it is trained or where weights are kept.
 //!
-//! (valid convolution → 2×2 max-pool → batch-norm → ReLU) × 2 → flatten → hidden layer → batch-norm
-//! → ReLU → dropout → output layer. Batch-norm after the pool trains as well as before it and leaves
-//! the pool's gradient sparse. Features are flattened in PyTorch's order.
+//! The layers inside are ours ([`network`](crate::network)), in one operation rather than one each:
+//! candle's tape would fill a tensor with zeros for every gradient between two layers and add to it
+//! into a third, which costs memory and time that kept buffers don't.
 
-use candle_core::{Device, Result, Tensor, Var};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use candle_core::{CpuStorage, CustomOp1, Device, Layout, Result, Shape, Tensor, Var};
 
 use crate::architecture::{Architecture, Role, TensorSpec};
-use crate::kernels::activation::dropout_factors;
-use crate::kernels::batch_norm::Statistics;
-use crate::layers;
-use crate::philox::{Philox, Stream};
-
-/// Share of the batch's statistics in the running ones after each step, as in PyTorch.
-const RUNNING_MOMENTUM: f32 = 0.1;
-
-/// What a training step's dropout is drawn from.
-#[derive(Clone, Copy, Debug)]
-pub struct Randomness {
-    /// The generator of the trial.
-    pub philox: Philox,
-    /// Steps done before this one.
-    pub step: u64,
-}
+use crate::kernels::update::all_finite;
+use crate::kernels::width::Width;
+use crate::network::{Network, Randomness};
 
 /// A model with values in its tensors, which change in place as it is trained.
+///
+/// Clones share them.
 #[derive(Clone, Debug)]
 pub struct LeNet {
     architecture: Architecture,
-    tensors: Vec<(TensorSpec, Var)>,
+    /// All that an optimiser changes, in the order of [`Architecture::tensors`] and of memory.
+    parameters: Var,
+    workspace: Arc<Mutex<Workspace>>,
+}
+
+#[derive(Debug)]
+struct Workspace {
+    network: Network,
+    gradient: Vec<f32>,
 }
 
 impl LeNet {
-    /// The model whose tensor of each spec has the values that `values` gives.
+    /// The model whose tensor of each spec has the values that `values` gives, in the order of
+    /// files, computed with vectors of `width`.
     ///
     /// # Errors
     /// The first error of `values`, or one of candle's if it gives another number of values than
     /// the spec's shape has.
     pub fn new<E: From<candle_core::Error>>(
         architecture: Architecture,
+        width: Width,
         mut values: impl FnMut(&TensorSpec) -> std::result::Result<Vec<f32>, E>,
     ) -> std::result::Result<Self, E> {
-        let tensors = architecture
-            .tensors()
-            .into_iter()
-            .map(|spec| {
-                let var = Var::from_vec(values(&spec)?, spec.shape.as_slice(), &Device::Cpu)?;
-                Ok((spec, var))
-            })
-            .collect::<std::result::Result<_, E>>()?;
+        let mut network = Network::new(&architecture, width);
+        let mut parameters = Vec::with_capacity(network.parameters_len());
+        let mut running = Vec::new();
+        for spec in architecture.tensors() {
+            let values = values(&spec)?;
+            match spec.role {
+                Role::Running { .. } => running.push(values),
+                _ => parameters.extend(spec.ordered_for_memory(values)),
+            }
+        }
+        for (statistics, values) in network.running_mut().zip(running.chunks_exact_mut(2)) {
+            statistics.mean = std::mem::take(&mut values[0]);
+            statistics.variance = std::mem::take(&mut values[1]);
+        }
+        let count = network.parameters_len();
+        let gradient = vec![0.0; count];
         Ok(Self {
             architecture,
-            tensors,
+            parameters: Var::from_vec(parameters, count, &Device::Cpu)?,
+            workspace: Arc::new(Mutex::new(Workspace { network, gradient })),
         })
     }
 
@@ -62,159 +72,145 @@ impl LeNet {
         &self.architecture
     }
 
-    /// All tensors, in the order of [`Architecture::tensors`].
+    /// All that an optimiser changes, in one row.
     #[must_use]
-    pub fn tensors(&self) -> &[(TensorSpec, Var)] {
-        &self.tensors
+    pub fn parameters(&self) -> &Var {
+        &self.parameters
     }
 
-    /// The tensors that an optimiser changes, in order.
+    /// All tensors in the order of [`Architecture::tensors`], their values in that of files.
+    ///
+    /// # Errors
+    /// If the parameters can't be read, which would be a fault of candle's.
+    pub fn tensors(&self) -> Result<Vec<(TensorSpec, Vec<f32>)>> {
+        let parameters = self.parameters.to_vec1::<f32>()?;
+        let workspace = self.lock();
+        let mut running = workspace
+            .network
+            .running()
+            .flat_map(|statistics| [&statistics.mean, &statistics.variance]);
+        let mut rest = parameters.as_slice();
+        let specs = self.architecture.tensors().into_iter();
+        Ok(specs
+            .map(|spec| {
+                let values = if spec.is_trained() {
+                    let (values, after) = rest.split_at(spec.count());
+                    rest = after;
+                    spec.ordered_for_files(values.to_vec())
+                } else {
+                    running.next().expect("one for each running tensor").clone()
+                };
+                (spec, values)
+            })
+            .collect())
+    }
+
+    /// Whether the running statistics are finite.
     #[must_use]
-    pub fn trained(&self) -> Vec<(&TensorSpec, &Var)> {
-        let is_trained = |spec: &TensorSpec| !matches!(spec.role, Role::Running { .. });
-        self.tensors
-            .iter()
-            .filter(|(spec, _)| is_trained(spec))
-            .map(|(spec, var)| (spec, var))
-            .collect()
+    pub fn has_finite_statistics(&self) -> bool {
+        let is_finite = |values: &[f32]| all_finite(values);
+        self.lock()
+            .network
+            .running()
+            .all(|running| is_finite(&running.mean) && is_finite(&running.variance))
     }
 
-    /// Whether all values are finite.
+    /// The mean loss of a batch in training, a scalar: batch-norm by the batch's statistics, which
+    /// the running ones follow, and dropout. `fill` writes the normalised images `[labels.len(),
+    /// height, width]`.
     ///
     /// # Errors
-    /// If a tensor can't be read, which would be a fault of candle's.
-    pub fn is_finite(&self) -> Result<bool> {
-        for (_, var) in &self.tensors {
-            if !layers::is_finite(var)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Logits `[images, classes]` in training: batch-norm by the batch's statistics, which the
-    /// running ones follow, and dropout. `images` are normalised, `[count, height, width]`.
-    ///
-    /// # Errors
-    /// If the number of pixels does not fit.
-    pub fn forward_training(&self, images: Vec<f32>, randomness: Randomness) -> Result<Tensor> {
-        self.forward(images, &Pass::Training(randomness))
-    }
-
-    /// Logits `[images, classes]` by the running statistics, without dropout or gradients.
-    ///
-    /// # Errors
-    /// If the number of pixels does not fit.
-    pub fn forward_inference(&self, images: Vec<f32>) -> Result<Tensor> {
-        self.forward(images, &Pass::Inference)
-    }
-
-    fn forward(&self, images: Vec<f32>, pass: &Pass) -> Result<Tensor> {
-        let Architecture { height, width, .. } = self.architecture;
-        let count = images.len() / self.architecture.pixels();
-        let input = Tensor::from_vec(images, (count, height, width, 1), &Device::Cpu)?;
-        let first = self.convolution("conv1", "norm1", &input, pass)?;
-        let second = self.convolution("conv2", "norm2", &first, pass)?;
-        // [count, rows, columns, channels] → [count, channels, rows, columns], as PyTorch flattens.
-        let features = second
-            .permute((0, 3, 1, 2))?
-            .contiguous()?
-            .flatten_from(1)?;
-        let hidden = self.linear("hidden", &features, pass)?;
-        let hidden = layers::relu(&self.normalised("norm3", hidden, pass)?)?;
-        self.linear("output", &self.dropped(hidden, pass)?, pass)
-    }
-
-    fn convolution(&self, conv: &str, norm: &str, input: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let (weight, bias) = self.weight_and_bias(conv, pass);
-        let pooled = layers::convolve_and_pool(input, &weight, &bias)?;
-        layers::relu(&self.normalised(norm, pooled, pass)?)
-    }
-
-    fn linear(&self, layer: &str, input: &Tensor, pass: &Pass) -> Result<Tensor> {
-        let (weight, bias) = self.weight_and_bias(layer, pass);
-        layers::linear(input, &weight, &bias)
-    }
-
-    fn dropped(&self, hidden: Tensor, pass: &Pass) -> Result<Tensor> {
-        let dropout = self.architecture.dropout;
-        match pass {
-            Pass::Training(Randomness { philox, step }) if dropout > 0.0 => {
-                let draws = philox.draws(Stream::Dropout, *step);
-                let factors = dropout_factors(hidden.elem_count(), dropout, draws);
-                layers::scale(&hidden, factors)
-            }
-            _ => Ok(hidden),
-        }
-    }
-
-    /// Batch-norm, if the architecture has it.
-    ///
-    /// A last batch of one image may leave a channel with a single value, which has no variance to
-    /// normalise by: the running statistics stand in, and stay as they are.
-    fn normalised(&self, layer: &str, input: Tensor, pass: &Pass) -> Result<Tensor> {
-        if !self.architecture.batch_norm {
-            return Ok(input);
-        }
-        let (scale, shift) = self.weight_and_bias(layer, pass);
-        let rows = input.elem_count() / scale.elem_count();
-        if matches!(pass, Pass::Training(_)) && rows > 1 {
-            let (result, statistics) = layers::batch_norm(&input, &scale, &shift)?;
-            self.follow(layer, &statistics, rows)?;
-            Ok(result)
-        } else {
-            layers::normalise(&input, self.running(layer)?, &scale, &shift)
-        }
-    }
-
-    fn running(&self, layer: &str) -> Result<Statistics> {
-        Ok(Statistics {
-            mean: self.var(layer, "running_mean").to_vec1()?,
-            variance: self.var(layer, "running_var").to_vec1()?,
+    /// If candle fails where it should not.
+    pub fn loss(
+        &self,
+        fill: impl FnOnce(&mut [f32]),
+        labels: &[u8],
+        label_smoothing: f64,
+        randomness: Randomness,
+    ) -> Result<Tensor> {
+        fill(self.lock().network.input(labels.len()));
+        self.parameters.apply_op1(Loss {
+            workspace: self.workspace.clone(),
+            labels: labels.to_vec(),
+            label_smoothing,
+            randomness,
         })
     }
 
-    fn follow(&self, layer: &str, batch: &Statistics, rows: usize) -> Result<()> {
-        let running = self.running(layer)?;
-        // As in PyTorch, the running variance is that of the population.
-        let unbiased = (rows as f64 / (rows as f64 - 1.0)) as f32;
-        let mean = blended(&running.mean, &batch.mean, 1.0);
-        let variance = blended(&running.variance, &batch.variance, unbiased);
-        for (name, values) in [("running_mean", mean), ("running_var", variance)] {
-            let var = self.var(layer, name);
-            var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu)?)?;
+    /// Shows the gradient that the backward pass of the last [`LeNet::loss`] left behind, in the
+    /// order of [`LeNet::parameters`].
+    pub fn with_gradient<T>(&self, see: impl FnOnce(&[f32]) -> T) -> T {
+        see(&self.lock().gradient)
+    }
+
+    /// Logits `[count, classes]` by the running statistics, without dropout. `fill` writes the
+    /// normalised images `[count, height, width]`.
+    ///
+    /// # Errors
+    /// If candle fails where it should not.
+    pub fn logits(&self, fill: impl FnOnce(&mut [f32]), count: usize) -> Result<Vec<f32>> {
+        let mut workspace = self.lock();
+        fill(workspace.network.input(count));
+        let (storage, layout) = self.parameters.storage_and_layout();
+        match &*storage {
+            candle_core::Storage::Cpu(storage) => {
+                let parameters = floats(storage, layout)?;
+                Ok(workspace.network.infer(parameters).to_vec())
+            }
+            _ => candle_core::bail!("models are on the CPU"),
         }
-        Ok(())
     }
 
-    fn weight_and_bias(&self, layer: &str, pass: &Pass) -> (Tensor, Tensor) {
-        let tensor = |part| match pass {
-            Pass::Training(_) => self.var(layer, part).as_tensor().clone(),
-            Pass::Inference => self.var(layer, part).as_detached_tensor(),
-        };
-        (tensor("weight"), tensor("bias"))
-    }
-
-    fn var(&self, layer: &str, part: &str) -> &Var {
-        let is_named = |name: &str| {
-            name.strip_prefix(layer)
-                .and_then(|rest| rest.strip_prefix('.'))
-                == Some(part)
-        };
-        let found = self.tensors.iter().find(|(spec, _)| is_named(&spec.name));
-        let (_, var) = found.expect("layers ask only for tensors of their architecture");
-        var
+    fn lock(&self) -> MutexGuard<'_, Workspace> {
+        lock(&self.workspace)
     }
 }
 
-enum Pass {
-    Training(Randomness),
-    Inference,
+fn lock(workspace: &Mutex<Workspace>) -> MutexGuard<'_, Workspace> {
+    workspace.lock().expect("a pass does not panic")
 }
 
-fn blended(running: &[f32], batch: &[f32], factor: f32) -> Vec<f32> {
-    let blend = |(&running, &batch): (&f32, &f32)| {
-        (1.0 - RUNNING_MOMENTUM) * running + RUNNING_MOMENTUM * (batch * factor)
+/// The values of a contiguous CPU tensor.
+fn floats<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f32]> {
+    let Some((start, end)) = layout.contiguous_offsets() else {
+        candle_core::bail!("parameters are contiguous");
     };
-    running.iter().zip(batch).map(blend).collect()
+    Ok(&storage.as_slice::<f32>()?[start..end])
+}
+
+/// The loss of the images in the workspace as a function of the parameters.
+struct Loss {
+    workspace: Arc<Mutex<Workspace>>,
+    labels: Vec<u8>,
+    label_smoothing: f64,
+    randomness: Randomness,
+}
+
+impl CustomOp1 for Loss {
+    fn name(&self) -> &'static str {
+        "loss"
+    }
+
+    fn cpu_fwd(&self, parameters: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
+        let parameters = floats(parameters, layout)?;
+        let network = &mut lock(&self.workspace).network;
+        let loss = network.loss(
+            parameters,
+            &self.labels,
+            self.label_smoothing,
+            self.randomness,
+        );
+        Ok((CpuStorage::F32(vec![loss]), Shape::from(())))
+    }
+
+    /// Leaves the gradient in the workspace: candle would add it to zeros of its own.
+    fn bwd(&self, parameters: &Tensor, _loss: &Tensor, _one: &Tensor) -> Result<Option<Tensor>> {
+        let (storage, layout) = parameters.storage_and_layout();
+        let candle_core::Storage::Cpu(storage) = &*storage else {
+            candle_core::bail!("models are on the CPU");
+        };
+        let Workspace { network, gradient } = &mut *lock(&self.workspace);
+        network.gradient(floats(storage, layout)?, gradient);
+        Ok(None)
+    }
 }

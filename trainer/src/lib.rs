@@ -5,15 +5,14 @@
 //! work ([`Training::advance`]) fit its time slice.
 //!
 //! A trial flows through the files in this order: [`hyperparameters`]; [`images`], shown in
-//! [`batches`]; [`architecture`] and [`lenet`], made of [`layers`], which call [`kernels`]; [`loss`];
+//! [`batches`]; [`architecture`] and [`lenet`], a [`network`] of layers, which call [`kernels`];
 //! [`optimizer`] with its [`schedule`]; [`evaluation`]; [`checkpoint`]. [`training`] drives them, and
 //! [`model`] reads finished weights back.
 //!
 //! # Determinism
 //! Equal inputs give equal bits on every processor: all floating-point work on the way to a weight
 //! or a score is done by [`kernels`] with a fixed order of accumulation and by `libm`, never by a
-//! platform's maths library or a fused multiply-add. Natively candle may spread the addition of two
-//! large gradients over threads of its own (`CANDLE_NUM_THREADS`): elementwise, so the bits stay.
+//! platform's maths library or a fused multiply-add.
 
 pub mod architecture;
 pub mod batches;
@@ -22,10 +21,9 @@ pub mod evaluation;
 pub mod hyperparameters;
 pub mod images;
 pub mod kernels;
-pub mod layers;
 pub mod lenet;
-pub mod loss;
 pub mod model;
+pub mod network;
 pub mod optimizer;
 pub mod philox;
 pub mod schedule;
@@ -43,4 +41,4 @@ pub use training::{EpochFigures, Progress, Training, TrainingError};
 /// The version of the numeric contract: it changes whenever the same inputs would give other bits.
 ///
 /// Trials of different versions can't be compared by hash or resumed from each other's checkpoints.
-pub const NUMERICS_VERSION: u32 = 1;
+pub const NUMERICS_VERSION: u32 = 2;

@@ -6,8 +6,9 @@ use thiserror::Error;
 use crate::architecture::{Architecture, ArchitectureError, TensorSpec};
 use crate::evaluation::{CHUNK, count_correct};
 use crate::hyperparameters::Hyperparameters;
-use crate::images::normalised;
+use crate::images::normalise;
 use crate::kernels::cross_entropy::softmax;
+use crate::kernels::width::Width;
 use crate::lenet::LeNet;
 use crate::tensor_file::{TensorFile, TensorFileError};
 
@@ -61,7 +62,7 @@ impl Model {
         file.refuse_unexpected(|name| specs.iter().any(|spec| spec.name == name))?;
         let values = |spec: &_| Self::values(&file, spec);
         Ok(Self {
-            lenet: LeNet::new(architecture, values)?,
+            lenet: LeNet::new(architecture, Width::widest(), values)?,
         })
     }
 
@@ -79,9 +80,10 @@ impl Model {
         let classes = self.lenet.architecture().classes();
         let mut probabilities = Vec::with_capacity(count * classes);
         for chunk in images.chunks(CHUNK * pixels) {
-            let logits = self.lenet.forward_inference(normalised(chunk))?;
-            let logits = logits.flatten_all()?.to_vec1::<f32>()?;
-            probabilities.extend(softmax(&logits, classes));
+            let count = chunk.len() / pixels;
+            let mut logits = self.lenet.logits(|input| normalise(chunk, input), count)?;
+            softmax(&mut logits, classes);
+            probabilities.append(&mut logits);
         }
         Ok(probabilities)
     }

@@ -1,17 +1,17 @@
 //! Decides the life of a trial's training: steps, a score after each epoch, an end. It does not know
 //! the time: the caller asks for units of work, and stops asking when its slice is used up.
 
-use candle_core::Var;
 use thiserror::Error;
 
 use crate::architecture::{Architecture, ArchitectureError, initial_values};
-use crate::batches::{Batch, EpochOrder};
+use crate::batches::EpochOrder;
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Fingerprint, State};
 use crate::evaluation;
 use crate::hyperparameters::Hyperparameters;
 use crate::images::TrainingData;
-use crate::lenet::{LeNet, Randomness};
-use crate::loss::cross_entropy;
+use crate::kernels::width::Width;
+use crate::lenet::LeNet;
+use crate::network::Randomness;
 use crate::optimizer::Optimizer;
 use crate::philox::Philox;
 use crate::schedule::Schedule;
@@ -113,20 +113,32 @@ impl Training {
         seed: u64,
         data: TrainingData,
     ) -> Result<Self, TrainingError> {
+        Self::with_width(hyperparameters, seed, data, Width::widest())
+    }
+
+    /// As [`Training::new`], computed with vectors of `width`: faster or slower, to the same bits.
+    ///
+    /// # Errors
+    /// As [`Training::new`].
+    pub fn with_width(
+        hyperparameters: Hyperparameters,
+        seed: u64,
+        data: TrainingData,
+        width: Width,
+    ) -> Result<Self, TrainingError> {
         let architecture = architecture(&hyperparameters, &data)?;
         let philox = Philox::new(seed);
-        let model = LeNet::new(architecture, |spec| {
+        let model = LeNet::new(architecture, width, |spec| {
             Ok::<_, TrainingError>(initial_values(spec, &philox))
         })?;
-        let lengths = model.trained().into_iter().map(|(_, var)| var.elem_count());
+        let count = model.parameters().elem_count();
+        let optimizer = Optimizer::fresh(&hyperparameters, width, count);
         let state = State {
             step: 0,
             loss_sum: 0.0,
-            moments: Optimizer::fresh(&hyperparameters, lengths)
-                .moments()
-                .to_vec(),
+            moments: optimizer.moments().clone(),
         };
-        Ok(Self::at(state, hyperparameters, seed, data, model))
+        Ok(Self::at(state, hyperparameters, seed, data, (model, width)))
     }
 
     /// A training as it was when [`Training::checkpoint`] wrote `checkpoint`.
@@ -141,13 +153,27 @@ impl Training {
         data: TrainingData,
         checkpoint: &[u8],
     ) -> Result<Self, CheckpointError> {
+        Self::resume_with_width(hyperparameters, seed, data, checkpoint, Width::widest())
+    }
+
+    /// As [`Training::resume`], computed with vectors of `width`: faster or slower, to the same bits.
+    ///
+    /// # Errors
+    /// As [`Training::resume`].
+    pub fn resume_with_width(
+        hyperparameters: Hyperparameters,
+        seed: u64,
+        data: TrainingData,
+        checkpoint: &[u8],
+        width: Width,
+    ) -> Result<Self, CheckpointError> {
         let architecture = architecture(&hyperparameters, &data)?;
         let fingerprint = Fingerprint::new(&hyperparameters, seed, &data);
         let checkpoint = Checkpoint::parse(checkpoint, fingerprint)?;
         let total_steps = total_steps(&hyperparameters, &data);
         let state = checkpoint.state(&architecture.tensors(), &hyperparameters, total_steps)?;
-        let model = LeNet::new(architecture, |spec| checkpoint.values(spec))?;
-        Ok(Self::at(state, hyperparameters, seed, data, model))
+        let model = LeNet::new(architecture, width, |spec| checkpoint.values(spec))?;
+        Ok(Self::at(state, hyperparameters, seed, data, (model, width)))
     }
 
     fn at(
@@ -155,7 +181,7 @@ impl Training {
         hyperparameters: Hyperparameters,
         seed: u64,
         data: TrainingData,
-        model: LeNet,
+        (model, width): (LeNet, Width),
     ) -> Self {
         let philox = Philox::new(seed);
         let total_steps = total_steps(&hyperparameters, &data);
@@ -164,7 +190,7 @@ impl Training {
         let epoch = (state.step.min(total_steps - 1) / per_epoch) as usize;
         Self {
             fingerprint: Fingerprint::new(&hyperparameters, seed, &data),
-            optimizer: Optimizer::new(&hyperparameters, state.moments),
+            optimizer: Optimizer::new(&hyperparameters, width, state.moments),
             schedule: Schedule::new(
                 hyperparameters.schedule,
                 hyperparameters.learning_rate,
@@ -209,12 +235,7 @@ impl Training {
         if self.step.is_multiple_of(self.steps_per_epoch()) {
             self.loss_sum = 0.0;
         }
-        let batch = self.batch();
-        let count = batch.labels.len();
-        let loss = self.optimise(batch)?;
-        if !self.is_finite()? {
-            return Err(self.diverged(loss));
-        }
+        let (loss, count) = self.optimise()?;
         self.step += 1;
         self.loss_sum += f64::from(loss) * count as f64;
         if self.step.is_multiple_of(self.steps_per_epoch()) {
@@ -230,46 +251,42 @@ impl Training {
         })
     }
 
-    fn batch(&self) -> Batch {
+    /// One step along the gradient; gives the loss before it and the number of images.
+    fn optimise(&mut self) -> Result<(f32, usize), TrainingError> {
         let Hyperparameters {
             batch_size,
             shift_px,
+            label_smoothing,
             ..
         } = self.hyperparameters;
-        let in_epoch = (self.step % self.steps_per_epoch()) as usize;
-        let start = in_epoch * batch_size;
-        self.order.batch(
-            &self.philox,
-            self.data.training(),
-            start,
-            batch_size,
-            shift_px,
-        )
-    }
-
-    /// One step along the gradient; gives the loss before it.
-    fn optimise(&mut self, batch: Batch) -> Result<f32, TrainingError> {
         let randomness = Randomness {
             philox: self.philox,
             step: self.step,
         };
-        let logits = self.model.forward_training(batch.images, randomness)?;
-        let loss = cross_entropy(&logits, batch.labels, self.hyperparameters.label_smoothing)?;
+        let start = (self.step % self.steps_per_epoch()) as usize * batch_size;
+        let batch = self.order.batch(start, batch_size);
+        let training = self.data.training();
+        let fill = |images: &mut [f32]| batch.show(&self.philox, training, shift_px, images);
+        let labels = batch.labels(training);
+        let loss = self
+            .model
+            .loss(fill, &labels, label_smoothing, randomness)?;
         let value = loss.to_scalar::<f32>()?;
         if !value.is_finite() {
             return Err(self.diverged(value));
         }
-        let gradients = loss.backward()?;
-        let weights: Vec<Var> = self
-            .model
-            .trained()
-            .into_iter()
-            .map(|(_, var)| var.clone())
-            .collect();
+        loss.backward()?;
         let learning_rate = self.schedule.learning_rate(self.step);
-        self.optimizer
-            .update(&weights, &gradients, learning_rate, self.step + 1)?;
-        Ok(value)
+        let (parameters, step) = (self.model.parameters(), self.step + 1);
+        let optimizer = &mut self.optimizer;
+        let is_finite = self.model.with_gradient(|gradient| {
+            optimizer.update(parameters, gradient, learning_rate, step)
+        })?;
+        if is_finite && self.model.has_finite_statistics() {
+            Ok((value, labels.len()))
+        } else {
+            Err(self.diverged(value))
+        }
     }
 
     /// The step that was being done has failed, for good.
@@ -279,11 +296,6 @@ impl Training {
             step: self.step + 1,
             loss,
         }
-    }
-
-    /// Whether everything that a checkpoint would hold is finite.
-    fn is_finite(&self) -> candle_core::Result<bool> {
-        Ok(self.model.is_finite()? && self.optimizer.is_finite())
     }
 
     fn evaluate(&mut self, done: usize, correct: usize) -> Result<Progress, TrainingError> {
@@ -365,7 +377,7 @@ impl Training {
         let state = State {
             step: self.step,
             loss_sum: self.loss_sum,
-            moments: self.optimizer.moments().to_vec(),
+            moments: self.optimizer.moments().clone(),
         };
         checkpoint::write(&self.model, &state, self.fingerprint, &self.hyperparameters)
             .expect("the model's tensors are single precision on the CPU")
@@ -374,9 +386,9 @@ impl Training {
     /// The weights as safetensors bytes, running statistics included: what [`crate::Model`] loads.
     #[must_use]
     pub fn weights(&self) -> Vec<u8> {
-        let entries = checkpoint::weight_entries(&self.model)
-            .expect("the model's tensors are single precision on the CPU");
-        serialize(&entries)
+        let tensors = self.model.tensors();
+        let tensors = tensors.expect("the model's tensors are single precision on the CPU");
+        serialize(&checkpoint::weight_entries(&tensors))
     }
 }
 

@@ -133,6 +133,9 @@ fn compiled(
 fn rustflags(workspace: &Workspace) -> Vec<String> {
     let mut flags = vec![
         "-Ctarget-feature=+simd128".to_owned(),
+        // The pass makes pointers of its own out of base and constant offset, which WebAssembly's
+        // loads would add for nothing: kernels are a tenth slower with it.
+        "-Cllvm-args=-disable-lsr".to_owned(),
         "--cfg=getrandom_backend=\"wasm_js\"".to_owned(),
     ];
     // Panic messages name source files: without this, each machine would build another module.

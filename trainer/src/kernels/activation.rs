@@ -2,43 +2,46 @@
 
 use crate::philox::{Draws, unit};
 
-/// max(value, 0) for each value; a NaN stays a NaN, which `f32::max` would hide.
-#[must_use]
-pub fn relu(values: &[f32]) -> Vec<f32> {
-    let positive = |&value: &f32| if value < 0.0 { 0.0 } else { value };
-    values.iter().map(positive).collect()
+/// max(value, 0) for each value, in place; a NaN stays a NaN, which `f32::max` would hide.
+pub fn relu(values: &mut [f32]) {
+    for value in values {
+        *value = if *value < 0.0 { 0.0 } else { *value };
+    }
 }
 
-/// The gradient for the argument of [`relu`], from its result and the gradient for that.
-#[must_use]
-pub fn relu_gradient(result: &[f32], gradient: &[f32]) -> Vec<f32> {
-    let pass = |(&value, &gradient): (&f32, &f32)| if value > 0.0 { gradient } else { 0.0 };
-    result.iter().zip(gradient).map(pass).collect()
+/// From the gradient for the result of [`relu`] to the one for its argument, in place.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn relu_gradient(result: &[f32], gradient: &mut [f32]) {
+    assert_eq!(result.len(), gradient.len());
+    for (gradient, &value) in gradient.iter_mut().zip(result) {
+        *gradient = if value > 0.0 { *gradient } else { 0.0 };
+    }
 }
 
-/// The factor of each of `count` units: 0 for the share `dropout`, 1 / (1 - `dropout`) for the rest.
-#[must_use]
-pub fn dropout_factors(count: usize, dropout: f64, mut draws: Draws) -> Vec<f32> {
+/// The factor of each unit: 0 for the share `dropout`, 1 / (1 - `dropout`) for the rest.
+pub fn dropout_factors(factors: &mut [f32], dropout: f64, mut draws: Draws) {
     let kept = (1.0 / (1.0 - dropout)) as f32;
     let threshold = dropout as f32;
-    let factor = |_| {
-        if unit(draws.word()) < threshold {
+    for factor in factors {
+        *factor = if unit(draws.word()) < threshold {
             0.0
         } else {
             kept
-        }
-    };
-    (0..count).map(factor).collect()
+        };
+    }
 }
 
-/// The elementwise product.
-#[must_use]
-pub fn scaled(values: &[f32], factors: &[f32]) -> Vec<f32> {
-    values
-        .iter()
-        .zip(factors)
-        .map(|(value, factor)| value * factor)
-        .collect()
+/// The elementwise product, in place.
+///
+/// # Panics
+/// If the lengths differ.
+pub fn scale(values: &mut [f32], factors: &[f32]) {
+    assert_eq!(values.len(), factors.len());
+    for (value, factor) in values.iter_mut().zip(factors) {
+        *value *= factor;
+    }
 }
 
 #[cfg(test)]
@@ -48,19 +51,20 @@ mod tests {
 
     #[test]
     fn relu_keeps_what_is_positive_and_shows_a_nan() {
-        let result = relu(&[-1.0, 0.0, 2.0, f32::NAN]);
-        assert_eq!(result[..3], [0.0, 0.0, 2.0]);
-        assert!(result[3].is_nan());
-        assert_eq!(
-            relu_gradient(&result[..3], &[5.0, 5.0, 5.0]),
-            [0.0, 0.0, 5.0]
-        );
+        let mut values = [-1.0, 0.0, 2.0, f32::NAN];
+        relu(&mut values);
+        assert_eq!(values[..3], [0.0, 0.0, 2.0]);
+        assert!(values[3].is_nan());
+        let mut gradient = [5.0; 3];
+        relu_gradient(&values[..3], &mut gradient);
+        assert_eq!(gradient, [0.0, 0.0, 5.0]);
     }
 
     #[test]
     fn dropout_drops_its_share_and_keeps_the_expectation() {
         let draws = Philox::new(1).draws(Stream::Dropout, 7);
-        let factors = dropout_factors(10_000, 0.2, draws);
+        let mut factors = vec![0.0; 10_000];
+        dropout_factors(&mut factors, 0.2, draws);
         let dropped = factors.iter().filter(|&&factor| factor == 0.0).count();
         // Five standard deviations of a binomial(10,000, 0.2) are 200.
         assert!(dropped.abs_diff(2_000) < 200);

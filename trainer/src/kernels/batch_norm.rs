@@ -1,13 +1,20 @@
-//! Decides how batch normalisation is computed (Ioffe and Szegedy, 2015): per column of a row-major
-//! matrix whose columns are channels, with totals in double precision.
+//! Decides how batch normalisation is computed (Ioffe and Szegedy, 2015), with the ReLU behind it:
+//! per column of a row-major matrix whose columns are channels.
 
-use super::column_sums;
+#![expect(
+    unsafe_code,
+    reason = "works on vectors: each block says why it is sound"
+)]
+
+use super::sums::{ROWS_OF_PART, add_lanes, column_sums, vectors_of};
+use super::vector::{Single, Vector};
+use super::width::{Width, with_width};
 
 /// Added to a variance before its root is taken, as in PyTorch.
 pub const EPSILON: f32 = 1e-5;
 
 /// Mean and variance per channel.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Statistics {
     /// Mean of each channel.
     pub mean: Vec<f32>,
@@ -15,136 +22,408 @@ pub struct Statistics {
     pub variance: Vec<f32>,
 }
 
-/// Mean and variance of each column of `values`, `channels` wide.
-#[must_use]
-pub fn statistics(values: &[f32], channels: usize) -> Statistics {
-    let rows = (values.len() / channels) as f64;
-    let mean: Vec<f64> = column_sums(values, channels)
-        .into_iter()
-        .map(|sum| sum / rows)
-        .collect();
-    let mut squares = vec![0.0_f64; channels];
-    for row in values.chunks_exact(channels) {
-        for ((square, &value), mean) in squares.iter_mut().zip(row).zip(&mean) {
-            let deviation = f64::from(value) - mean;
-            *square += deviation * deviation;
-        }
-    }
-    Statistics {
-        mean: mean.iter().map(|&mean| mean as f32).collect(),
-        variance: squares
-            .iter()
-            .map(|square| (square / rows) as f32)
-            .collect(),
+impl Statistics {
+    /// 1 / sqrt(variance + ε) of each channel.
+    #[must_use]
+    pub fn inverse_deviation(&self) -> Vec<f32> {
+        let inverse = |&variance: &f32| 1.0 / (variance + EPSILON).sqrt();
+        self.variance.iter().map(inverse).collect()
     }
 }
 
-/// 1 / sqrt(variance + ε) of each channel.
-#[must_use]
-pub fn inverse_deviation(variance: &[f32]) -> Vec<f32> {
-    let inverse = |&variance: &f32| 1.0 / (variance + EPSILON).sqrt();
-    variance.iter().map(inverse).collect()
+/// A batch-norm with the memory it needs from the forward pass to the backward.
+#[derive(Clone, Debug)]
+pub struct BatchNorm {
+    width: Width,
+    channels: usize,
+    statistics: Statistics,
+    inverse: Vec<f32>,
+    /// Of each channel: what a value's deviation from the mean is multiplied with.
+    factor: Vec<f32>,
+    sums: [Vec<f64>; 2],
+    means: [Vec<f32>; 2],
 }
 
-/// (value - mean) / deviation · scale + shift.
-#[must_use]
-pub fn normalise(values: &[f32], with: &Statistics, scale: &[f32], shift: &[f32]) -> Vec<f32> {
-    let channels = scale.len();
-    let inverse = inverse_deviation(&with.variance);
-    let mut result = Vec::with_capacity(values.len());
-    for row in values.chunks_exact(channels) {
-        let parameters = with.mean.iter().zip(&inverse).zip(scale).zip(shift);
-        result.extend(row.iter().zip(parameters).map(
-            |(&value, (((mean, inverse), scale), shift))| (value - mean) * inverse * scale + shift,
-        ));
-    }
-    result
-}
-
-/// Gradients of [`normalise`] for its values, scale and shift.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Gradients {
-    /// For the values, `[rows, channels]`.
-    pub values: Vec<f32>,
-    /// For the scale of each channel.
-    pub scale: Vec<f32>,
-    /// For the shift of each channel.
-    pub shift: Vec<f32>,
-}
-
-/// Gradients where the statistics are the batch's own, and so depend on the values.
-#[must_use]
-pub fn gradients_of_batch(
-    values: &[f32],
-    of: &Statistics,
-    scale: &[f32],
-    gradient: &[f32],
-) -> Gradients {
-    let channels = scale.len();
-    let rows = (values.len() / channels) as f64;
-    let inverse = inverse_deviation(&of.variance);
-    let shift_sums = column_sums(gradient, channels);
-    let scale_sums = scale_sums(values, of, &inverse, gradient);
-    let mean_gradient: Vec<f32> = shift_sums.iter().map(|sum| (sum / rows) as f32).collect();
-    let mean_product: Vec<f32> = scale_sums.iter().map(|sum| (sum / rows) as f32).collect();
-    let mut result = Vec::with_capacity(values.len());
-    for (row, gradient) in values
-        .chunks_exact(channels)
-        .zip(gradient.chunks_exact(channels))
-    {
-        let channel = of.mean.iter().zip(&inverse).zip(scale);
-        let means = mean_gradient.iter().zip(&mean_product);
-        result.extend(row.iter().zip(gradient).zip(channel).zip(means).map(
-            |(((&value, gradient), ((mean, inverse), scale)), (mean_gradient, mean_product))| {
-                let normal = (value - mean) * inverse;
-                (gradient - mean_gradient - normal * mean_product) * inverse * scale
+impl BatchNorm {
+    /// For `channels` channels.
+    #[must_use]
+    pub fn new(width: Width, channels: usize) -> Self {
+        Self {
+            width,
+            channels,
+            statistics: Statistics {
+                mean: vec![0.0; channels],
+                variance: vec![0.0; channels],
             },
-        ));
-    }
-    Gradients {
-        values: result,
-        scale: rounded(&scale_sums),
-        shift: rounded(&shift_sums),
-    }
-}
-
-/// Gradients where the statistics were given from outside.
-#[must_use]
-pub fn gradients_of_given(
-    values: &[f32],
-    given: &Statistics,
-    scale: &[f32],
-    gradient: &[f32],
-) -> Gradients {
-    let channels = scale.len();
-    let inverse = inverse_deviation(&given.variance);
-    let slope: Vec<f32> = inverse.iter().zip(scale).map(|(a, b)| a * b).collect();
-    let along = |row: &[f32]| -> Vec<f32> { row.iter().zip(&slope).map(|(a, b)| a * b).collect() };
-    Gradients {
-        values: gradient.chunks_exact(channels).flat_map(along).collect(),
-        scale: rounded(&scale_sums(values, given, &inverse, gradient)),
-        shift: rounded(&column_sums(gradient, channels)),
-    }
-}
-
-/// Per channel, the sum over rows of gradient times normalised value.
-fn scale_sums(values: &[f32], with: &Statistics, inverse: &[f32], gradient: &[f32]) -> Vec<f64> {
-    let channels = inverse.len();
-    let mut sums = vec![0.0_f64; channels];
-    for (row, gradient) in values
-        .chunks_exact(channels)
-        .zip(gradient.chunks_exact(channels))
-    {
-        let channel = with.mean.iter().zip(inverse);
-        for (((sum, &value), gradient), (mean, inverse)) in
-            sums.iter_mut().zip(row).zip(gradient).zip(channel)
-        {
-            *sum += f64::from(gradient * ((value - mean) * inverse));
+            inverse: vec![0.0; channels],
+            factor: vec![0.0; channels],
+            sums: [vec![0.0; channels], vec![0.0; channels]],
+            means: [vec![0.0; channels], vec![0.0; channels]],
         }
     }
-    sums
+
+    /// Those of the last [`BatchNorm::measure`].
+    #[must_use]
+    pub fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    /// Takes the statistics of `values` `[rows, channels]`.
+    ///
+    /// # Panics
+    /// If there are no rows, or a length does not fit.
+    pub fn measure(&mut self, values: &[f32]) {
+        let rows = self.rows(values) as f64;
+        column_sums(self.width, values, &mut self.sums[0]);
+        mean(&mut self.statistics.mean, &self.sums[0], rows);
+        self.sums[0].fill(0.0);
+        add_squares(self.width, values, &self.statistics.mean, &mut self.sums[0]);
+        mean(&mut self.statistics.variance, &self.sums[0], rows);
+        self.prepare();
+    }
+
+    /// Takes statistics from elsewhere.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn adopt(&mut self, statistics: &Statistics) {
+        self.statistics.mean.copy_from_slice(&statistics.mean);
+        self.statistics
+            .variance
+            .copy_from_slice(&statistics.variance);
+        self.prepare();
+    }
+
+    fn prepare(&mut self) {
+        self.inverse = self.statistics.inverse_deviation();
+    }
+
+    /// max(0, (value - mean) / deviation · scale + shift), by the statistics taken last.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn forward(&mut self, values: &[f32], scale: &[f32], shift: &[f32], result: &mut [f32]) {
+        self.rows(values);
+        multiply(&mut self.factor, &self.inverse, scale);
+        normalise(
+            self.width,
+            values,
+            [&self.statistics.mean, &self.factor, shift],
+            result,
+        );
+    }
+
+    /// From the gradient for the result to the one for `values`, in place; gives those for scale and
+    /// shift. Where `of_batch`, the statistics are those of `values` and depend on them.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn backward(
+        &mut self,
+        (values, result): (&[f32], &[f32]),
+        of_batch: bool,
+        gradient: &mut [f32],
+        (for_scale, for_shift): (&mut [f32], &mut [f32]),
+    ) {
+        let rows = self.rows(values) as f64;
+        self.sums.iter_mut().for_each(|sums| sums.fill(0.0));
+        let [of_gradient, of_product] = &mut self.sums;
+        sum_gradients(
+            self.width,
+            values,
+            result,
+            &self.statistics.mean,
+            gradient,
+            of_gradient,
+            of_product,
+        );
+        for channel in 0..self.channels {
+            let inverse = f64::from(self.inverse[channel]);
+            for_shift[channel] = self.sums[0][channel] as f32;
+            for_scale[channel] = (self.sums[1][channel] * inverse) as f32;
+            let share = if of_batch { 1.0 / rows } else { 0.0 };
+            self.means[0][channel] = (self.sums[0][channel] * share) as f32;
+            self.means[1][channel] = (self.sums[1][channel] * share * inverse * inverse) as f32;
+        }
+        let [mean_gradient, mean_product] = &self.means;
+        let channel = [
+            &self.statistics.mean,
+            &self.factor,
+            mean_gradient,
+            mean_product,
+        ];
+        spread_gradients(self.width, values, channel.map(Vec::as_slice), gradient);
+    }
+
+    fn rows(&self, values: &[f32]) -> usize {
+        let rows = values.len() / self.channels;
+        assert!(rows > 0 && rows * self.channels == values.len());
+        rows
+    }
 }
 
-fn rounded(sums: &[f64]) -> Vec<f32> {
-    sums.iter().map(|&sum| sum as f32).collect()
+fn mean(target: &mut [f32], sums: &[f64], rows: f64) {
+    for (target, sum) in target.iter_mut().zip(sums) {
+        *target = (sum / rows) as f32;
+    }
+}
+
+fn multiply(target: &mut [f32], left: &[f32], right: &[f32]) {
+    assert_eq!(left.len(), right.len());
+    for ((target, left), right) in target.iter_mut().zip(left).zip(right) {
+        *target = left * right;
+    }
+}
+
+with_width! {
+    fn add_squares(values: &[f32], mean: &[f32], sums: &mut [f64]) = add_squares_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn add_squares_with<V: Vector>(values: &[f32], mean: &[f32], sums: &mut [f64]) {
+    let channels = sums.len();
+    assert_eq!(mean.len(), channels);
+    for part in values.chunks(ROWS_OF_PART * channels) {
+        for (channel, is_whole) in vectors_of::<V>(channels) {
+            // SAFETY: a vector of channels from `channel` lies within each row, mean and the sums.
+            unsafe {
+                let sums = sums.as_mut_ptr().add(channel);
+                let mean = mean.as_ptr().add(channel);
+                if is_whole {
+                    add_lanes(column_squares::<V>(part, channels, channel, mean), sums);
+                } else {
+                    add_lanes(
+                        column_squares::<Single>(part, channels, channel, mean),
+                        sums,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`]; a vector from `channel` must lie within each row, and one at `mean`.
+#[inline(always)]
+unsafe fn column_squares<V: Vector>(
+    part: &[f32],
+    channels: usize,
+    channel: usize,
+    mean: *const f32,
+) -> V {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let (mut sum, mean) = (V::splat(0.0), V::load(mean));
+        for row in part.chunks_exact(channels) {
+            let deviation = V::load(row.as_ptr().add(channel)).sub(mean);
+            sum = sum.add(deviation.mul(deviation));
+        }
+        sum
+    }
+}
+
+with_width! {
+    /// `channel` is mean, factor and shift of each channel.
+    fn normalise(values: &[f32], channel: [&[f32]; 3], result: &mut [f32]) = normalise_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn normalise_with<V: Vector>(values: &[f32], of_channel: [&[f32]; 3], result: &mut [f32]) {
+    let channels = of_channel[0].len();
+    assert!(of_channel.iter().all(|values| values.len() == channels));
+    assert_eq!(values.len(), result.len());
+    let parts = values.chunks(ROWS_OF_PART * channels);
+    for (part, result) in parts.zip(result.chunks_mut(ROWS_OF_PART * channels)) {
+        for (channel, is_whole) in vectors_of::<V>(channels) {
+            // SAFETY: a vector of channels from `channel` lies within each row and each parameter.
+            unsafe {
+                let with = of_channel.map(|values| values.as_ptr().add(channel));
+                if is_whole {
+                    normalise_column::<V>(part, channels, channel, with, result);
+                } else {
+                    normalise_column::<Single>(part, channels, channel, with, result);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`]; a vector from `channel` must lie within each row, and one at each of `with`.
+#[inline(always)]
+unsafe fn normalise_column<V: Vector>(
+    part: &[f32],
+    channels: usize,
+    channel: usize,
+    with: [*const f32; 3],
+    result: &mut [f32],
+) {
+    // SAFETY: as the caller vouches for; rows of the result are as long.
+    unsafe {
+        let [mean, factor, shift] = with.map(|with| V::load(with));
+        for (row, result) in part
+            .chunks_exact(channels)
+            .zip(result.chunks_exact_mut(channels))
+        {
+            let deviation = V::load(row.as_ptr().add(channel)).sub(mean);
+            let value = deviation.mul(factor).add(shift).relu();
+            value.store(result.as_mut_ptr().add(channel));
+        }
+    }
+}
+
+with_width! {
+    /// Takes the gradient through the ReLU, in place, and adds up it and its product with the
+    /// values' deviation from the mean.
+    fn sum_gradients(
+        values: &[f32],
+        result: &[f32],
+        mean: &[f32],
+        gradient: &mut [f32],
+        of_gradient: &mut [f64],
+        of_product: &mut [f64],
+    ) = sum_gradients_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn sum_gradients_with<V: Vector>(
+    values: &[f32],
+    result: &[f32],
+    mean: &[f32],
+    gradient: &mut [f32],
+    of_gradient: &mut [f64],
+    of_product: &mut [f64],
+) {
+    let channels = mean.len();
+    assert!(of_gradient.len() == channels && of_product.len() == channels);
+    assert!(values.len() == result.len() && values.len() == gradient.len());
+    let size = ROWS_OF_PART * channels;
+    let parts = values.chunks(size).zip(result.chunks(size));
+    for ((values, result), gradient) in parts.zip(gradient.chunks_mut(size)) {
+        for (channel, is_whole) in vectors_of::<V>(channels) {
+            // SAFETY: a vector of channels from `channel` lies within each row, mean and the sums.
+            unsafe {
+                let mean = mean.as_ptr().add(channel);
+                let sums = (
+                    of_gradient.as_mut_ptr().add(channel),
+                    of_product.as_mut_ptr().add(channel),
+                );
+                if is_whole {
+                    sum_gradient_column::<V>(
+                        (values, result),
+                        channels,
+                        channel,
+                        mean,
+                        gradient,
+                        sums,
+                    );
+                } else {
+                    sum_gradient_column::<Single>(
+                        (values, result),
+                        channels,
+                        channel,
+                        mean,
+                        gradient,
+                        sums,
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`]; a vector from `channel` must lie within each row, and one at `mean` and the sums.
+#[inline(always)]
+unsafe fn sum_gradient_column<V: Vector>(
+    (values, result): (&[f32], &[f32]),
+    channels: usize,
+    channel: usize,
+    mean: *const f32,
+    gradient: &mut [f32],
+    (of_gradient, of_product): (*mut f64, *mut f64),
+) {
+    // SAFETY: as the caller vouches for; rows of all three are as long.
+    unsafe {
+        let mean = V::load(mean);
+        let (mut gradients, mut products) = (V::splat(0.0), V::splat(0.0));
+        let rows = values
+            .chunks_exact(channels)
+            .zip(result.chunks_exact(channels));
+        for ((values, result), gradient) in rows.zip(gradient.chunks_exact_mut(channels)) {
+            let target = gradient.as_mut_ptr().add(channel);
+            let passed = V::load(target).where_positive(V::load(result.as_ptr().add(channel)));
+            passed.store(target);
+            gradients = gradients.add(passed);
+            let deviation = V::load(values.as_ptr().add(channel)).sub(mean);
+            products = products.add(passed.mul(deviation));
+        }
+        add_lanes(gradients, of_gradient);
+        add_lanes(products, of_product);
+    }
+}
+
+with_width! {
+    /// `channel` is mean, factor, mean gradient and mean product of each channel.
+    fn spread_gradients(values: &[f32], channel: [&[f32]; 4], gradient: &mut [f32]) = spread_gradients_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn spread_gradients_with<V: Vector>(
+    values: &[f32],
+    of_channel: [&[f32]; 4],
+    gradient: &mut [f32],
+) {
+    let channels = of_channel[0].len();
+    assert!(of_channel.iter().all(|values| values.len() == channels));
+    assert_eq!(values.len(), gradient.len());
+    let parts = values.chunks(ROWS_OF_PART * channels);
+    for (part, gradient) in parts.zip(gradient.chunks_mut(ROWS_OF_PART * channels)) {
+        for (channel, is_whole) in vectors_of::<V>(channels) {
+            // SAFETY: a vector of channels from `channel` lies within each row and each parameter.
+            unsafe {
+                let with = of_channel.map(|values| values.as_ptr().add(channel));
+                if is_whole {
+                    spread_gradient_column::<V>(part, channels, channel, with, gradient);
+                } else {
+                    spread_gradient_column::<Single>(part, channels, channel, with, gradient);
+                }
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`]; a vector from `channel` must lie within each row, and one at each of `with`.
+#[inline(always)]
+unsafe fn spread_gradient_column<V: Vector>(
+    part: &[f32],
+    channels: usize,
+    channel: usize,
+    with: [*const f32; 4],
+    gradient: &mut [f32],
+) {
+    // SAFETY: as the caller vouches for; rows of the gradient are as long.
+    unsafe {
+        let [mean, factor, mean_gradient, mean_product] = with.map(|with| V::load(with));
+        for (row, gradient) in part
+            .chunks_exact(channels)
+            .zip(gradient.chunks_exact_mut(channels))
+        {
+            let target = gradient.as_mut_ptr().add(channel);
+            let deviation = V::load(row.as_ptr().add(channel)).sub(mean);
+            let own = V::load(target)
+                .sub(mean_gradient)
+                .sub(deviation.mul(mean_product));
+            own.mul(factor).store(target);
+        }
+    }
 }

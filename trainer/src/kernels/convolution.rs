@@ -1,16 +1,25 @@
-//! Decides how a valid convolution followed by a 2×2 max-pool is computed, forward and backward.
+//! Decides how a valid convolution followed by a 2×2 max-pool is computed: its sizes, and the
+//! forward pass tap by tap. [`winograd`](super::winograd) has the other forward pass, and
+//! [`sparse`](super::sparse) both gradients.
 //!
-//! The two are one kernel because a register tile of 2×2 positions by 8 channels is exactly one
-//! pool window, and because only the position that won its window gets a gradient: going backward,
-//! three quarters of the convolution's outputs are skipped exactly.
+//! Convolution and pool are one kernel because a register tile of 2×2 positions by two vectors of
+//! channels is exactly one pool window, and because only the position that won its window gets a
+//! gradient: going backward, three quarters of the convolution's outputs are skipped exactly.
 
-use super::LANES;
+#![expect(
+    unsafe_code,
+    reason = "works on vectors: each block says why it is sound"
+)]
 
-/// The sizes of one layer; `channels_*` and sizes are in elements, images are channels-last.
+use super::matrix::{MOST_LANES, store};
+use super::tile::{self, Panels, Tile};
+use super::vector::Vector;
+use super::width::{Width, with_width};
+
+/// The sizes of one layer, in elements. Images are channels-last, `[images, height, width,
+/// channels]`, so that the taps of one row of a kernel lie side by side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Images in the batch.
-    pub images: usize,
     /// Rows of an input image.
     pub height: usize,
     /// Columns of an input image.
@@ -36,313 +45,340 @@ impl Shape {
         (self.width + 1 - self.kernel) / 2
     }
 
-    /// Elements of the input, of all images.
+    /// Elements of an input image.
     #[must_use]
     pub fn input_len(&self) -> usize {
-        self.images * self.image_len()
-    }
-
-    /// Elements of the output, of all images.
-    #[must_use]
-    pub fn output_len(&self) -> usize {
-        self.images * self.windows() * self.channels_out
-    }
-
-    /// Elements of the weights `[channels_out, channels_in, kernel, kernel]`.
-    #[must_use]
-    pub fn weights_len(&self) -> usize {
-        self.channels_out * self.kernel * self.taps()
-    }
-
-    fn image_len(&self) -> usize {
         self.height * self.row()
     }
 
-    /// Elements of one input row.
-    fn row(&self) -> usize {
+    /// Elements of an output image.
+    #[must_use]
+    pub fn output_len(&self) -> usize {
+        self.windows() * self.channels_out
+    }
+
+    /// Elements of the weights, `[channels_out, row, column, channels_in]`.
+    #[must_use]
+    pub fn weights_len(&self) -> usize {
+        self.channels_out * self.depth()
+    }
+
+    /// Products in the sum of one output.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.kernel * self.taps()
+    }
+
+    /// Elements of one row of an input image.
+    pub(super) fn row(&self) -> usize {
         self.width * self.channels_in
     }
 
     /// Elements of one row of the kernel: side by side both in the kernel and in the image.
-    fn taps(&self) -> usize {
+    pub(super) fn taps(&self) -> usize {
         self.kernel * self.channels_in
     }
 
-    fn windows(&self) -> usize {
+    /// Pool windows of an image.
+    pub(super) fn windows(&self) -> usize {
         self.pooled_height() * self.pooled_width()
     }
 
-    /// Where in an image the first tap of a window's first position lies.
-    fn origin(&self, window: usize) -> usize {
-        let (y, x) = (window / self.pooled_width(), window % self.pooled_width());
-        2 * y * self.row() + 2 * x * self.channels_in
+    /// Where in an image the first tap of each window's first position lies, in order.
+    pub(super) fn origins(&self) -> impl Iterator<Item = usize> + Clone + use<> {
+        let (columns, row, channels) = (self.pooled_width(), self.row(), self.channels_in);
+        (0..self.windows())
+            .map(move |window| 2 * (window / columns) * row + 2 * (window % columns) * channels)
     }
 
-    /// Where in an image the first tap of the position that won a window lies.
-    fn winning_origin(&self, window: usize, winner: u8) -> usize {
-        let (down, right) = (usize::from(winner >> 1), usize::from(winner & 1));
-        self.origin(window) + down * self.row() + right * self.channels_in
+    /// How far from a window's origin its four positions lie.
+    pub(super) fn positions(&self) -> [usize; 4] {
+        let (right, down) = (self.channels_in, self.row());
+        [0, right, down, down + right]
     }
 }
 
-/// What a forward pass gives.
+/// What becomes of the highest convolved value of each window: times a factor, plus a bias, both
+/// `[channels_out]`, and perhaps at least 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue<'a> {
+    /// 1, or what a batch-norm's statistics and scale make of it.
+    pub factors: &'a [f32],
+    /// Added last.
+    pub bias: &'a [f32],
+    /// Whether what is below 0 becomes 0.
+    pub relu: bool,
+}
+
+/// An [`Epilogue`] filled up to whole vectors.
 #[derive(Clone, Debug)]
-pub struct Pooled {
-    /// The highest of each window plus the bias, `[images, pooled rows, pooled columns, channels_out]`.
-    pub values: Vec<f32>,
-    /// Which position won, 0..4 row by row, the first among equals; of the shape of `values`.
-    pub winners: Vec<u8>,
+pub(super) struct PaddedEpilogue {
+    factors: Vec<f32>,
+    bias: Vec<f32>,
+    relu: bool,
 }
 
-/// Convolution, pool and bias; `weights` as in PyTorch, `[channels_out, channels_in, kernel, kernel]`.
-#[must_use]
-pub fn forward(shape: Shape, input: &[f32], weights: &[f32], bias: &[f32]) -> Pooled {
-    let panels = forward_panels(shape, weights);
-    let mut pooled = Pooled {
-        values: vec![0.0; shape.output_len()],
-        winners: vec![0; shape.output_len()],
-    };
-    let outputs = shape.windows() * shape.channels_out;
-    let images = input.chunks_exact(shape.image_len());
-    let values = pooled.values.chunks_exact_mut(outputs);
-    let winners = pooled.winners.chunks_exact_mut(outputs);
-    for ((image, values), winners) in images.zip(values).zip(winners) {
-        forward_image(shape, image, &panels, bias, values, winners);
+impl PaddedEpilogue {
+    pub(super) fn new(columns: usize) -> Self {
+        Self {
+            factors: vec![0.0; columns],
+            bias: vec![0.0; columns],
+            relu: false,
+        }
     }
-    pooled
+
+    pub(super) fn set(&mut self, epilogue: Epilogue) {
+        self.factors[..epilogue.factors.len()].copy_from_slice(epilogue.factors);
+        self.bias[..epilogue.bias.len()].copy_from_slice(epilogue.bias);
+        self.relu = epilogue.relu;
+    }
 }
 
-fn forward_image(
+/// A layer's weights in the order in which the forward pass reads them.
+#[derive(Clone, Debug)]
+pub struct Direct {
     shape: Shape,
-    image: &[f32],
-    panels: &[[f32; LANES]],
-    bias: &[f32],
-    values: &mut [f32],
-    winners: &mut [u8],
-) {
-    for (block, panel) in panels.chunks_exact(shape.kernel * shape.taps()).enumerate() {
-        let first = block * LANES;
-        let width = LANES.min(shape.channels_out - first);
-        for window in 0..shape.windows() {
-            let sums = window_sums(shape, &image[shape.origin(window)..], panel);
-            let (highest, winner) = highest(&sums);
-            let start = window * shape.channels_out + first;
-            for lane in 0..width {
-                values[start + lane] = highest[lane] + bias[first + lane];
-                winners[start + lane] = winner[lane];
-            }
+    panels: Panels,
+    epilogue: PaddedEpilogue,
+}
+
+impl Direct {
+    /// A layer with weights of zero.
+    ///
+    /// # Panics
+    /// If the kernel is neither 3 nor 5 wide, or not smaller than the image.
+    #[must_use]
+    pub fn new(width: Width, shape: Shape) -> Self {
+        assert!(matches!(shape.kernel, 3 | 5) && shape.height.min(shape.width) > shape.kernel);
+        let panels = Panels::new(width, shape.channels_out, shape.depth());
+        let columns = panels.values().len() / shape.depth();
+        Self {
+            shape,
+            panels,
+            epilogue: PaddedEpilogue::new(columns),
         }
     }
-}
 
-/// The four positions of the window that begins at the start of `image`, for eight channels.
-#[inline]
-fn window_sums(shape: Shape, image: &[f32], panel: &[[f32; LANES]]) -> [[f32; LANES]; 4] {
-    let (taps, right) = (shape.taps(), shape.channels_in);
-    let mut sums = [[0.0; LANES]; 4];
-    for (down, panel) in panel.chunks_exact(taps).enumerate() {
-        let top = &image[down * shape.row()..][..taps + right];
-        let bottom = &image[(down + 1) * shape.row()..][..taps + right];
-        let inputs = top[..taps]
-            .iter()
-            .zip(&top[right..])
-            .zip(&bottom[..taps])
-            .zip(&bottom[right..]);
-        for (weights, (((&a, &b), &c), &d)) in panel.iter().zip(inputs) {
-            for (sum, input) in sums.iter_mut().zip([a, b, c, d]) {
-                for (lane, weight) in sum.iter_mut().zip(weights) {
-                    *lane += input * weight;
-                }
-            }
-        }
+    /// Takes the weights `[channels_out, row, column, channels_in]`.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn pack(&mut self, weights: &[f32], epilogue: Epilogue) {
+        self.panels.pack_rows(weights);
+        self.epilogue.set(epilogue);
     }
-    sums
-}
 
-#[inline]
-fn highest(sums: &[[f32; LANES]; 4]) -> ([f32; LANES], [u8; LANES]) {
-    let mut highest = sums[0];
-    let mut winner = [0_u8; LANES];
-    for (position, sums) in (0_u8..).zip(sums).skip(1) {
-        for lane in 0..LANES {
-            if sums[lane] > highest[lane] || sums[lane].is_nan() {
-                highest[lane] = sums[lane];
-                winner[lane] = position;
-            }
-        }
-    }
-    (highest, winner)
-}
-
-/// Per eight output channels: a vector of weights per tap, rows of the kernel in order.
-fn forward_panels(shape: Shape, weights: &[f32]) -> Vec<[f32; LANES]> {
-    let by_tap = weights_by_tap(shape, weights);
-    let taps = shape.kernel * shape.taps();
-    let mut panels = Vec::with_capacity(shape.channels_out.div_ceil(LANES) * taps);
-    for channels in by_tap.chunks(LANES * taps) {
-        for tap in 0..taps {
-            let mut lanes = [0.0; LANES];
-            for (lane, channel) in lanes.iter_mut().zip(channels.chunks_exact(taps)) {
-                *lane = channel[tap];
-            }
-            panels.push(lanes);
-        }
-    }
-    panels
-}
-
-/// From `[out, in, row, column]` to `[out, row, column, in]`.
-fn weights_by_tap(shape: Shape, weights: &[f32]) -> Vec<f32> {
-    let mut by_tap = vec![0.0; weights.len()];
-    for (tap, source) in tap_sources(shape).enumerate() {
-        by_tap[tap] = weights[source];
-    }
-    by_tap
-}
-
-/// For each element of `[out, row, column, in]` in order, where it is in `[out, in, row, column]`.
-fn tap_sources(shape: Shape) -> impl Iterator<Item = usize> {
-    let area = shape.kernel * shape.kernel;
-    (0..shape.channels_out).flat_map(move |out| {
-        (0..area).flat_map(move |place| {
-            (0..shape.channels_in)
-                .map(move |channel| (out * shape.channels_in + channel) * area + place)
-        })
-    })
-}
-
-/// The gradient for the weights, from the one for the pooled output.
-#[must_use]
-pub fn weight_gradient(shape: Shape, input: &[f32], winners: &[u8], gradient: &[f32]) -> Vec<f32> {
-    match shape.kernel {
-        3 => weight_gradient_of::<3>(shape, input, winners, gradient),
-        5 => weight_gradient_of::<5>(shape, input, winners, gradient),
-        kernel => unreachable!("kernels are 3 or 5 wide, not {kernel}"),
+    /// Convolution, pool and epilogue of whole images. `winners` receives where in its image the
+    /// first tap of the position that won each window lies; a NaN wins and stays one.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn forward(&self, input: &[f32], output: &mut [f32], winners: &mut [u32]) {
+        forward(self.panels.width(), self, input, output, winners);
     }
 }
 
-/// One window's contribution: where its taps begin in the image, and its gradient.
-type Contribution = (usize, f32);
+with_width! {
+    fn forward(
+        layer: &Direct,
+        input: &[f32],
+        output: &mut [f32],
+        winners: &mut [u32],
+    ) = forward_with;
+}
 
-fn weight_gradient_of<const KERNEL: usize>(
-    shape: Shape,
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn forward_with<V: Vector>(
+    layer: &Direct,
     input: &[f32],
-    winners: &[u8],
-    gradient: &[f32],
-) -> Vec<f32> {
-    let outputs = shape.windows() * shape.channels_out;
-    let blocks = shape.taps().div_ceil(LANES);
-    let mut sums = vec![[[0.0; LANES]; KERNEL]; shape.channels_out * blocks];
-    // A block of lanes may reach past the taps of a row, at the end even past the image.
-    let mut image = vec![0.0; shape.image_len() + LANES];
-    let mut contributions: Vec<Contribution> = Vec::with_capacity(shape.windows());
-    let batch = input.chunks_exact(shape.image_len());
-    let pooled = winners
-        .chunks_exact(outputs)
-        .zip(gradient.chunks_exact(outputs));
-    for (source, (winners, gradient)) in batch.zip(pooled) {
-        image[..source.len()].copy_from_slice(source);
-        for (channel, sums) in sums.chunks_exact_mut(blocks).enumerate() {
-            collect_contributions(shape, channel, winners, gradient, &mut contributions);
-            for (block, sums) in sums.iter_mut().enumerate() {
-                add_contributions(shape, &image[block * LANES..], &contributions, sums);
-            }
-        }
-    }
-    unpacked_gradient(shape, &sums)
-}
-
-fn collect_contributions(
-    shape: Shape,
-    channel: usize,
-    winners: &[u8],
-    gradient: &[f32],
-    contributions: &mut Vec<Contribution>,
+    output: &mut [f32],
+    winners: &mut [u32],
 ) {
-    contributions.clear();
-    contributions.extend((0..shape.windows()).map(|window| {
-        let index = window * shape.channels_out + channel;
-        (
-            shape.winning_origin(window, winners[index]),
-            gradient[index],
-        )
-    }));
-}
-
-/// Adds one image's contributions to eight taps of every kernel row, in the order of windows.
-#[inline]
-fn add_contributions<const KERNEL: usize>(
-    shape: Shape,
-    image: &[f32],
-    contributions: &[Contribution],
-    sums: &mut [[f32; LANES]; KERNEL],
-) {
-    let mut of_image = [[0.0; LANES]; KERNEL];
-    for &(origin, gradient) in contributions {
-        for (down, sum) in of_image.iter_mut().enumerate() {
-            let inputs = &image[origin + down * shape.row()..][..LANES];
-            for (lane, input) in sum.iter_mut().zip(inputs) {
-                *lane += gradient * input;
-            }
-        }
-    }
-    for (sum, of_image) in sums.iter_mut().zip(&of_image) {
-        for (lane, value) in sum.iter_mut().zip(of_image) {
-            *lane += value;
-        }
-    }
-}
-
-/// From `[out, block, row, lane]` to `[out, in, row, column]`.
-fn unpacked_gradient<const KERNEL: usize>(
-    shape: Shape,
-    sums: &[[[f32; LANES]; KERNEL]],
-) -> Vec<f32> {
-    let taps = shape.taps();
-    let blocks = taps.div_ceil(LANES);
-    let mut gradient = vec![0.0; shape.weights_len()];
-    for (index, target) in tap_sources(shape).enumerate() {
-        let (row, tap) = (index / taps, index % taps);
-        let (channel, down) = (row / KERNEL, row % KERNEL);
-        gradient[target] = sums[channel * blocks + tap / LANES][down][tap % LANES];
-    }
-    gradient
-}
-
-/// The gradient for the input, from the one for the pooled output.
-#[must_use]
-pub fn input_gradient(shape: Shape, weights: &[f32], winners: &[u8], gradient: &[f32]) -> Vec<f32> {
-    let by_tap = weights_by_tap(shape, weights);
-    let outputs = shape.windows() * shape.channels_out;
-    let mut result = vec![0.0; shape.input_len()];
-    let images = result.chunks_exact_mut(shape.image_len());
-    let pooled = winners
-        .chunks_exact(outputs)
-        .zip(gradient.chunks_exact(outputs));
-    for (image, (winners, gradient)) in images.zip(pooled) {
-        input_gradient_of_image(shape, &by_tap, winners, gradient, image);
-    }
-    result
-}
-
-fn input_gradient_of_image(
-    shape: Shape,
-    by_tap: &[f32],
-    winners: &[u8],
-    gradient: &[f32],
-    image: &mut [f32],
-) {
-    let taps = shape.taps();
-    for (channel, weights) in by_tap.chunks_exact(shape.kernel * taps).enumerate() {
-        for window in 0..shape.windows() {
-            let index = window * shape.channels_out + channel;
-            let origin = shape.winning_origin(window, winners[index]);
-            for (down, weights) in weights.chunks_exact(taps).enumerate() {
-                let inputs = &mut image[origin + down * shape.row()..][..taps];
-                for (input, weight) in inputs.iter_mut().zip(weights) {
-                    *input += gradient[index] * weight;
+    let shape = layer.shape;
+    let images = input.chunks_exact(shape.input_len());
+    assert!(images.remainder().is_empty());
+    assert_eq!(output.len(), images.len() * shape.output_len());
+    assert_eq!(winners.len(), output.len());
+    assert_eq!(layer.panels.width().lanes(), V::LANES);
+    let outputs = output.chunks_exact_mut(shape.output_len());
+    let winners = winners.chunks_exact_mut(shape.output_len());
+    for ((image, output), winners) in images.zip(outputs).zip(winners) {
+        for (block, panel) in layer
+            .panels
+            .values()
+            .chunks_exact(2 * V::LANES * shape.depth())
+            .enumerate()
+        {
+            let first = block * 2 * V::LANES;
+            // SAFETY: the tile reads within the windows of a whole image and within the block's
+            // panel; the caller vouches for the processor.
+            unsafe {
+                let epilogue = BlockEpilogue::<V>::load(&layer.epilogue, first);
+                for (window, origin) in shape.origins().enumerate() {
+                    let tile = match (shape.channels_in, shape.kernel) {
+                        (1, 3) => window_of_one_channel::<V, 3>(&shape, &image[origin..], panel),
+                        (1, 5) => window_of_one_channel::<V, 5>(&shape, &image[origin..], panel),
+                        _ => window_of_channels::<V>(&shape, &image[origin..], panel),
+                    };
+                    let range =
+                        window * shape.channels_out + first..(window + 1) * shape.channels_out;
+                    let places = shape.positions().map(|position| (origin + position) as u32);
+                    pool(
+                        tile,
+                        &epilogue,
+                        places,
+                        &mut output[range.clone()],
+                        &mut winners[range],
+                    );
                 }
             }
+        }
+    }
+}
+
+/// The four positions of the window that begins at the start of `image`.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn window_of_channels<V: Vector>(shape: &Shape, image: &[f32], panel: &[f32]) -> Tile<V> {
+    let (taps, row) = (shape.taps(), shape.row());
+    assert!(image.len() >= shape.kernel * row + shape.channels_in + taps);
+    // SAFETY: the last position's last row of taps ends at the length just asserted; the panel has
+    // two vectors for each of `kernel` rows of taps.
+    unsafe {
+        let mut tile = tile::zeros();
+        for down in 0..shape.kernel {
+            let pointers = shape
+                .positions()
+                .map(|position| image.as_ptr().add(down * row + position));
+            let panel = panel.as_ptr().add(down * taps * 2 * V::LANES);
+            tile = tile::accumulate::<V>(tile, pointers, panel, taps);
+        }
+        tile
+    }
+}
+
+/// As [`window_of_channels`] for images of one channel: the value right of a tap is the next tap's,
+/// and is loaded once for both.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn window_of_one_channel<V: Vector, const KERNEL: usize>(
+    shape: &Shape,
+    image: &[f32],
+    panel: &[f32],
+) -> Tile<V> {
+    assert!(image.len() >= KERNEL * shape.width + KERNEL + 1);
+    // As in `tile::accumulate`, a look at the end after each step keeps the steps apart. There is no
+    // end within a row, but that must not be known to the compiler.
+    let never = std::hint::black_box(usize::MAX);
+    // SAFETY: the lower positions' last row of taps ends at the length asserted; the panel has two
+    // vectors for each of KERNEL² taps.
+    unsafe {
+        let mut tile: Tile<V> = tile::zeros();
+        let (mut top, mut panel) = (image.as_ptr(), panel.as_ptr());
+        for _ in 0..KERNEL {
+            let bottom = top.add(shape.width);
+            let mut left = [V::load_splat(top), V::load_splat(bottom)];
+            for tap in 0..KERNEL {
+                let weights = [
+                    V::load(panel.add(2 * tap * V::LANES)),
+                    V::load(panel.add((2 * tap + 1) * V::LANES)),
+                ];
+                let right = [
+                    V::load_splat(top.add(tap + 1)),
+                    V::load_splat(bottom.add(tap + 1)),
+                ];
+                for half in 0..2 {
+                    tile[0][half] = tile[0][half].add(left[0].mul(weights[half]));
+                    tile[1][half] = tile[1][half].add(right[0].mul(weights[half]));
+                    tile[2][half] = tile[2][half].add(left[1].mul(weights[half]));
+                    tile[3][half] = tile[3][half].add(right[1].mul(weights[half]));
+                }
+                left = right;
+                if tap == never {
+                    return tile;
+                }
+            }
+            top = bottom;
+            panel = panel.add(2 * KERNEL * V::LANES);
+        }
+        tile
+    }
+}
+
+/// An epilogue's two vectors of channels.
+pub(super) struct BlockEpilogue<V> {
+    factors: [V; 2],
+    bias: [V; 2],
+    relu: bool,
+}
+
+impl<V: Vector> BlockEpilogue<V> {
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    pub(super) unsafe fn load(from: &PaddedEpilogue, first: usize) -> Self {
+        let range = first..first + 2 * V::LANES;
+        let (factors, bias) = (
+            from.factors[range.clone()].as_ptr(),
+            from.bias[range].as_ptr(),
+        );
+        // SAFETY: both are two vectors long; the caller vouches for the processor.
+        unsafe {
+            Self {
+                factors: [V::load(factors), V::load(factors.add(V::LANES))],
+                bias: [V::load(bias), V::load(bias.add(V::LANES))],
+                relu: from.relu,
+            }
+        }
+    }
+}
+
+/// The highest of four sums with its place and epilogue, stored as far as there are channels.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn pool<V: Vector>(
+    tile: Tile<V>,
+    epilogue: &BlockEpilogue<V>,
+    places: [u32; 4],
+    output: &mut [f32],
+    winners: &mut [u32],
+) {
+    // SAFETY: the caller vouches for the processor; `whole` is two of the widest vectors long.
+    unsafe {
+        let places = places.map(|place| V::splat_integer(place as i32));
+        let mut highest = tile[0];
+        let mut place = [places[0]; 2];
+        for half in 0..2 {
+            for position in 1..4 {
+                (highest[half], place[half]) =
+                    highest[half].keep_highest(place[half], tile[position][half], places[position]);
+            }
+            highest[half] = highest[half]
+                .mul(epilogue.factors[half])
+                .add(epilogue.bias[half]);
+            if epilogue.relu {
+                highest[half] = highest[half].relu();
+            }
+        }
+        store(highest, output);
+        if winners.len() >= 2 * V::LANES {
+            let target: *mut i32 = winners.as_mut_ptr().cast();
+            V::store_integers(place[0], target);
+            V::store_integers(place[1], target.add(V::LANES));
+        } else {
+            let mut whole = [0_u32; 2 * MOST_LANES];
+            let target: *mut i32 = whole.as_mut_ptr().cast();
+            V::store_integers(place[0], target);
+            V::store_integers(place[1], target.add(V::LANES));
+            winners.copy_from_slice(&whole[..winners.len()]);
         }
     }
 }

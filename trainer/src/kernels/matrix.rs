@@ -1,149 +1,138 @@
-//! Decides how matrices are multiplied: packed panels and a register tile of 4 rows by 8 columns.
+//! Decides how matrices are multiplied. Sums run over the inner dimension in order.
 
-use super::LANES;
+#![expect(
+    unsafe_code,
+    reason = "works on vectors: each block says why it is sound"
+)]
 
-/// Rows of a register tile: 4 rows by 8 columns are eight 128-bit accumulators.
-const TILE_ROWS: usize = 4;
+use super::tile::{self, Panels, ROWS};
+use super::vector::Vector;
+use super::width::{Width, with_width};
 
-/// A matrix in memory that belongs to somebody else, possibly transposed.
-#[derive(Clone, Copy, Debug)]
-pub struct Matrix<'a> {
-    values: &'a [f32],
-    rows: usize,
-    columns: usize,
-    row_stride: usize,
-    column_stride: usize,
+/// The right side of products, packed anew whenever it has changed.
+#[derive(Clone, Debug)]
+pub struct Right {
+    panels: Panels,
 }
 
-impl<'a> Matrix<'a> {
-    /// The row-major matrix `[rows, columns]` in `values`.
+impl Right {
+    /// A right side of `depth` rows and `columns` columns, all zeros.
+    #[must_use]
+    pub fn new(width: Width, depth: usize, columns: usize) -> Self {
+        Self {
+            panels: Panels::new(width, columns, depth),
+        }
+    }
+
+    /// Makes it one of `depth` rows, of which nothing is kept.
+    pub fn resize(&mut self, depth: usize) {
+        self.panels.resize(depth);
+    }
+
+    /// Takes the values of a row-major `[depth, columns]`.
     ///
     /// # Panics
-    /// If `values` has another length.
-    #[must_use]
-    pub fn new(values: &'a [f32], rows: usize, columns: usize) -> Self {
-        assert_eq!(values.len(), rows * columns);
-        Self {
-            values,
-            rows,
-            columns,
-            row_stride: columns,
-            column_stride: 1,
-        }
+    /// If there are more or fewer.
+    pub fn pack(&mut self, values: &[f32]) {
+        self.panels.pack_columns(values);
     }
 
-    /// The same values with rows and columns exchanged.
-    #[must_use]
-    pub fn transposed(self) -> Self {
-        Self {
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-            ..self
-        }
+    /// Takes the values of a row-major `[columns, depth]`.
+    ///
+    /// # Panics
+    /// If there are more or fewer.
+    pub fn pack_transposed(&mut self, values: &[f32]) {
+        self.panels.pack_rows(values);
     }
 
-    /// Panels of `WIDTH` rows, each laid out column by column, the last padded with zeros.
-    fn row_panels<const WIDTH: usize>(&self) -> Vec<[f32; WIDTH]> {
-        let mut panels = Vec::with_capacity(self.rows.div_ceil(WIDTH) * self.columns);
-        for first in (0..self.rows).step_by(WIDTH) {
-            let width = WIDTH.min(self.rows - first);
-            for column in 0..self.columns {
-                let mut lane = [0.0; WIDTH];
-                for (row, value) in lane.iter_mut().take(width).enumerate() {
-                    *value =
-                        self.values[(first + row) * self.row_stride + column * self.column_stride];
-                }
-                panels.push(lane);
+    /// `product` = `left` · `self` + `bias`, for `left` `[rows, depth]` and `product` `[rows,
+    /// columns]`, both row-major; the bias, one for each column or none at all, is added last.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn multiply(&self, left: &[f32], bias: &[f32], product: &mut [f32]) {
+        let rows = left.len() / self.panels.depth();
+        assert_eq!(left.len(), rows * self.panels.depth());
+        assert_eq!(product.len(), rows * self.panels.outputs());
+        assert!(bias.is_empty() || bias.len() == self.panels.outputs());
+        multiply(self.panels.width(), &self.panels, left, product);
+        for row in product.chunks_exact_mut(self.panels.outputs()) {
+            for (value, bias) in row.iter_mut().zip(bias) {
+                *value += bias;
             }
         }
-        panels
     }
 }
 
-/// `left` times `right`, row-major; each element is summed over the inner dimension in order.
+with_width! {
+    fn multiply(panels: &Panels, left: &[f32], product: &mut [f32]) = multiply_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn multiply_with<V: Vector>(panels: &Panels, left: &[f32], product: &mut [f32]) {
+    let (depth, columns) = (panels.depth(), panels.outputs());
+    let rows = left.len() / depth;
+    assert_eq!(product.len(), rows * columns);
+    assert_eq!(panels.width().lanes(), V::LANES);
+    for (block, panel) in panels
+        .values()
+        .chunks_exact(2 * V::LANES * depth)
+        .enumerate()
+    {
+        let first_column = block * 2 * V::LANES;
+        for first_row in (0..rows).step_by(ROWS) {
+            // Past the last row the last is computed again, and dropped.
+            let row =
+                |row: usize| left[(first_row + row).min(rows - 1) * depth..][..depth].as_ptr();
+            let pointers = [row(0), row(1), row(2), row(3)];
+            // SAFETY: each pointer is to `depth` values, the panel has two vectors for each; and the
+            // caller vouches for the processor.
+            let tile =
+                unsafe { tile::accumulate::<V>(tile::zeros(), pointers, panel.as_ptr(), depth) };
+            for (row, sums) in tile.into_iter().enumerate().take(rows - first_row) {
+                let target = &mut product[(first_row + row) * columns..][first_column..columns];
+                // SAFETY: the caller vouches for the processor.
+                unsafe { store(sums, target) };
+            }
+        }
+    }
+}
+
+/// Stores as many of the sums as fit the start of `target`.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn store<V: Vector>(sums: [V; 2], target: &mut [f32]) {
+    // SAFETY: both targets are two vectors long.
+    unsafe {
+        if target.len() >= 2 * V::LANES {
+            sums[0].store(target.as_mut_ptr());
+            sums[1].store(target.as_mut_ptr().add(V::LANES));
+        } else {
+            let mut whole = [0.0_f32; 2 * MOST_LANES];
+            sums[0].store(whole.as_mut_ptr());
+            sums[1].store(whole.as_mut_ptr().add(V::LANES));
+            target.copy_from_slice(&whole[..target.len()]);
+        }
+    }
+}
+
+/// Writes the row-major `values`, `columns` wide, column by column.
 ///
 /// # Panics
-/// If the inner dimensions differ.
-#[must_use]
-pub fn multiply(left: Matrix, right: Matrix) -> Vec<f32> {
-    assert_eq!(left.columns, right.rows);
-    let (rows, columns, depth) = (left.rows, right.columns, left.columns);
-    let left_panels = left.row_panels::<TILE_ROWS>();
-    let right_panels = right.transposed().row_panels::<LANES>();
-    let mut product = vec![0.0; rows * columns];
-    for (panel, right_panel) in right_panels.chunks_exact(depth).enumerate() {
-        let first_column = panel * LANES;
-        let width = LANES.min(columns - first_column);
-        for (band, left_panel) in left_panels.chunks_exact(depth).enumerate() {
-            let first_row = band * TILE_ROWS;
-            let tile = tile(left_panel, right_panel);
-            for (row, sums) in tile.iter().enumerate().take(rows - first_row) {
-                let start = (first_row + row) * columns + first_column;
-                product[start..start + width].copy_from_slice(&sums[..width]);
-            }
+/// If the lengths differ.
+pub fn transpose(values: &[f32], columns: usize, transposed: &mut [f32]) {
+    assert_eq!(values.len(), transposed.len());
+    let rows = values.len() / columns;
+    for (row, values) in values.chunks_exact(columns).enumerate() {
+        for (target, value) in transposed[row..].iter_mut().step_by(rows).zip(values) {
+            *target = *value;
         }
     }
-    product
 }
 
-#[inline]
-fn tile(left: &[[f32; TILE_ROWS]], right: &[[f32; LANES]]) -> [[f32; LANES]; TILE_ROWS] {
-    let mut sums = [[0.0; LANES]; TILE_ROWS];
-    for (a, b) in left.iter().zip(right) {
-        for (sum, &factor) in sums.iter_mut().zip(a) {
-            for (lane, &value) in sum.iter_mut().zip(b) {
-                *lane += factor * value;
-            }
-        }
-    }
-    sums
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn ramp(count: usize, step: f32) -> Vec<f32> {
-        (0..count)
-            .map(|index| (index % 13) as f32 * step - 1.0)
-            .collect()
-    }
-
-    /// Sums in the documented order, one element at a time.
-    fn plain(left: &[f32], right: &[f32], rows: usize, depth: usize, columns: usize) -> Vec<f32> {
-        let element = |row: usize, column: usize| {
-            (0..depth).fold(0.0, |sum, inner| {
-                sum + left[row * depth + inner] * right[inner * columns + column]
-            })
-        };
-        (0..rows * columns)
-            .map(|index| element(index / columns, index % columns))
-            .collect()
-    }
-
-    #[test]
-    fn equals_the_plain_loop_to_the_bit_for_whole_and_ragged_tiles() {
-        for (rows, depth, columns) in [(1, 1, 1), (4, 5, 8), (7, 3, 10), (13, 17, 23)] {
-            let left = ramp(rows * depth, 0.37);
-            let right = ramp(depth * columns, 0.21);
-            let product = multiply(
-                Matrix::new(&left, rows, depth),
-                Matrix::new(&right, depth, columns),
-            );
-            assert_eq!(product, plain(&left, &right, rows, depth, columns));
-        }
-    }
-
-    #[test]
-    fn a_transposed_matrix_is_read_across() {
-        let left = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        let right = [1.0, 10.0];
-        let product = multiply(
-            Matrix::new(&left, 2, 3).transposed(),
-            Matrix::new(&right, 2, 1),
-        );
-        assert_eq!(product, [41.0, 52.0, 63.0]);
-    }
-}
+/// Lanes of the widest vector there is.
+pub(super) const MOST_LANES: usize = 16;

@@ -1,4 +1,13 @@
-//! Decides how one optimiser step changes weights and moments, element by element.
+//! Decides how one optimiser step changes weights and moments, element by element, and whether they
+//! are still numbers.
+
+#![expect(
+    unsafe_code,
+    reason = "works on vectors: each block says why it is sound"
+)]
+
+use super::vector::{Single, Vector};
+use super::width::{Width, with_width};
 
 /// What one AdamW step needs beside weights and gradients.
 #[derive(Clone, Copy, Debug)]
@@ -16,42 +25,213 @@ const BETA2: f64 = 0.999;
 const EPSILON: f32 = 1e-8;
 const MOMENTUM: f32 = 0.9;
 
-/// AdamW as in PyTorch: decay, then both moments, then the bias-corrected step.
+/// AdamW as in PyTorch: decay, then both moments, then the bias-corrected step. Gives whether all
+/// that it changed is finite.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
 pub fn adamw(
+    width: Width,
+    weights: &mut [f32],
+    gradient: &[f32],
+    (first, second): (&mut [f32], &mut [f32]),
+    with: AdamwStep,
+) -> bool {
+    let correction = |beta: f64| 1.0 - libm::pow(beta, with.step as f64);
+    let factors = AdamwFactors {
+        decay: (1.0 - with.learning_rate * with.weight_decay) as f32,
+        rate: (with.learning_rate / correction(BETA1)) as f32,
+        second_scale: (1.0 / correction(BETA2).sqrt()) as f32,
+        keep: [BETA1 as f32, BETA2 as f32],
+        take: [(1.0 - BETA1) as f32, (1.0 - BETA2) as f32],
+    };
+    let mut is_finite = true;
+    take_adamw_step(
+        width,
+        weights,
+        gradient,
+        first,
+        second,
+        &factors,
+        &mut is_finite,
+    );
+    is_finite
+}
+
+struct AdamwFactors {
+    decay: f32,
+    rate: f32,
+    second_scale: f32,
+    keep: [f32; 2],
+    take: [f32; 2],
+}
+
+with_width! {
+    fn take_adamw_step(
+        weights: &mut [f32],
+        gradient: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+        with: &AdamwFactors,
+        is_finite: &mut bool,
+    ) = adamw_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn adamw_with<V: Vector>(
     weights: &mut [f32],
     gradient: &[f32],
     first: &mut [f32],
     second: &mut [f32],
-    with: AdamwStep,
+    with: &AdamwFactors,
+    is_finite: &mut bool,
 ) {
-    let correction = |beta: f64| 1.0 - libm::pow(beta, with.step as f64);
-    let decay = (1.0 - with.learning_rate * with.weight_decay) as f32;
-    let rate = (with.learning_rate / correction(BETA1)) as f32;
-    let second_scale = (1.0 / correction(BETA2).sqrt()) as f32;
-    let (keep1, take1) = (BETA1 as f32, (1.0 - BETA1) as f32);
-    let (keep2, take2) = (BETA2 as f32, (1.0 - BETA2) as f32);
-    let moments = first.iter_mut().zip(second);
-    for ((weight, &gradient), (first, second)) in weights.iter_mut().zip(gradient).zip(moments) {
-        *first = keep1 * *first + take1 * gradient;
-        *second = keep2 * *second + take2 * gradient * gradient;
-        let deviation = second.sqrt() * second_scale + EPSILON;
-        *weight = *weight * decay - rate * *first / deviation;
+    let count = weights.len();
+    assert!([gradient.len(), first.len(), second.len()] == [count; 3]);
+    let pointers = [
+        weights.as_mut_ptr(),
+        first.as_mut_ptr(),
+        second.as_mut_ptr(),
+    ];
+    let whole = count - count % V::LANES;
+    // SAFETY: all four slices hold `count` values; the caller vouches for the processor.
+    unsafe {
+        let of_vectors = adamw_range::<V>(pointers, gradient.as_ptr(), 0..whole, with);
+        let of_rest = adamw_range::<Single>(pointers, gradient.as_ptr(), whole..count, with);
+        *is_finite = is_zero(of_vectors) && is_zero(of_rest);
     }
 }
 
-/// SGD as in PyTorch with momentum 0.9, no dampening, not Nesterov's, and L2 weight decay.
+/// # Safety
+/// As [`Vector`]; weights, both moments and the gradient must hold the values of the range, a
+/// multiple of V's.
+#[inline(always)]
+unsafe fn adamw_range<V: Vector>(
+    pointers: [*mut f32; 3],
+    gradient: *const f32,
+    range: std::ops::Range<usize>,
+    with: &AdamwFactors,
+) -> V {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let [decay, rate, second_scale, epsilon] =
+            [with.decay, with.rate, with.second_scale, EPSILON].map(|value| V::splat(value));
+        let keep = with.keep.map(|value| V::splat(value));
+        let take = with.take.map(|value| V::splat(value));
+        let mut differences = V::splat(0.0);
+        for at in range.step_by(V::LANES) {
+            let [weight, first, second] = pointers.map(|pointer| pointer.add(at));
+            let gradient = V::load(gradient.add(at));
+            let new_first = keep[0].mul(V::load(first)).add(take[0].mul(gradient));
+            let new_second = keep[1]
+                .mul(V::load(second))
+                .add(take[1].mul(gradient).mul(gradient));
+            let deviation = new_second.sqrt().mul(second_scale).add(epsilon);
+            let step = rate.mul(new_first).div(deviation);
+            let new_weight = V::load(weight).mul(decay).sub(step);
+            new_first.store(first);
+            new_second.store(second);
+            new_weight.store(weight);
+            // 0 unless one of the three is an infinity or not a number.
+            let of_moments = new_second.sub(new_second).add(new_first.sub(new_first));
+            differences = differences.add(of_moments).add(new_weight.sub(new_weight));
+        }
+        differences
+    }
+}
+
+/// SGD as in PyTorch with momentum 0.9, no dampening, not Nesterov's, and L2 weight decay. Gives
+/// whether all that it changed is finite.
+///
+/// # Panics
+/// If the lengths differ.
+#[must_use]
 pub fn sgd(
+    width: Width,
     weights: &mut [f32],
     gradient: &[f32],
     velocity: &mut [f32],
-    learning_rate: f64,
-    weight_decay: f64,
+    (learning_rate, weight_decay): (f64, f64),
+) -> bool {
+    let factors = [learning_rate as f32, weight_decay as f32];
+    let mut is_finite = true;
+    take_sgd_step(width, weights, gradient, velocity, factors, &mut is_finite);
+    is_finite
+}
+
+with_width! {
+    fn take_sgd_step(
+        weights: &mut [f32],
+        gradient: &[f32],
+        velocity: &mut [f32],
+        factors: [f32; 2],
+        is_finite: &mut bool,
+    ) = sgd_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn sgd_with<V: Vector>(
+    weights: &mut [f32],
+    gradient: &[f32],
+    velocity: &mut [f32],
+    factors: [f32; 2],
+    is_finite: &mut bool,
 ) {
-    let (rate, decay) = (learning_rate as f32, weight_decay as f32);
-    for ((weight, &gradient), velocity) in weights.iter_mut().zip(gradient).zip(velocity) {
-        *velocity = MOMENTUM * *velocity + (gradient + decay * *weight);
-        *weight -= rate * *velocity;
+    let count = weights.len();
+    assert!([gradient.len(), velocity.len()] == [count; 2]);
+    let pointers = [weights.as_mut_ptr(), velocity.as_mut_ptr()];
+    let whole = count - count % V::LANES;
+    // SAFETY: all three slices hold `count` values; the caller vouches for the processor.
+    unsafe {
+        let of_vectors = sgd_range::<V>(pointers, gradient.as_ptr(), 0..whole, factors);
+        let of_rest = sgd_range::<Single>(pointers, gradient.as_ptr(), whole..count, factors);
+        *is_finite = is_zero(of_vectors) && is_zero(of_rest);
     }
+}
+
+/// # Safety
+/// As [`Vector`]; weights, velocity and gradient must hold the values of the range, a multiple of
+/// V's.
+#[inline(always)]
+unsafe fn sgd_range<V: Vector>(
+    pointers: [*mut f32; 2],
+    gradient: *const f32,
+    range: std::ops::Range<usize>,
+    factors: [f32; 2],
+) -> V {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let [rate, decay] = factors.map(|factor| V::splat(factor));
+        let momentum = V::splat(MOMENTUM);
+        let mut differences = V::splat(0.0);
+        for at in range.step_by(V::LANES) {
+            let [weight, velocity] = pointers.map(|pointer| pointer.add(at));
+            let old = V::load(weight);
+            let along = V::load(gradient.add(at)).add(decay.mul(old));
+            let new_velocity = momentum.mul(V::load(velocity)).add(along);
+            let new_weight = old.sub(rate.mul(new_velocity));
+            new_velocity.store(velocity);
+            new_weight.store(weight);
+            let of_velocity = new_velocity.sub(new_velocity);
+            differences = differences.add(of_velocity).add(new_weight.sub(new_weight));
+        }
+        differences
+    }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn is_zero<V: Vector>(vector: V) -> bool {
+    let mut lanes = [0.0_f32; super::matrix::MOST_LANES];
+    // SAFETY: no vector is wider than `lanes`; the caller vouches for the processor.
+    unsafe { vector.store(lanes.as_mut_ptr()) };
+    lanes == [0.0; super::matrix::MOST_LANES]
 }
 
 /// Whether no value is an infinity or a NaN; looks at all of them, which is faster than stopping.

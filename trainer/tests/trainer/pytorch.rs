@@ -45,10 +45,10 @@
 //! ```
 
 use crate::fixtures::setting;
-use candle_core::Var;
 use tabsweep_trainer::architecture::{Architecture, Role, TensorSpec, initial_values};
-use tabsweep_trainer::lenet::{LeNet, Randomness};
-use tabsweep_trainer::loss::cross_entropy;
+use tabsweep_trainer::kernels::width::Width;
+use tabsweep_trainer::lenet::LeNet;
+use tabsweep_trainer::network::Randomness;
 use tabsweep_trainer::optimizer::Optimizer;
 use tabsweep_trainer::philox::Philox;
 
@@ -67,13 +67,17 @@ fn model() -> LeNet {
     let setting = setting(r#"{"batch_norm": true}"#);
     let architecture = Architecture::new(&setting, 4, 14, 12).unwrap();
     let mut seed = 0;
-    LeNet::new(architecture, |spec: &TensorSpec| match spec.role {
-        Role::Running { .. } => Ok(initial_values(spec, &Philox::new(0))),
-        Role::Drawn { .. } | Role::Constant { .. } => {
-            seed += 1;
-            Ok::<_, candle_core::Error>(values(spec.shape.iter().product(), seed - 1))
-        }
-    })
+    LeNet::new(
+        architecture,
+        Width::widest(),
+        |spec: &TensorSpec| match spec.role {
+            Role::Running { .. } => Ok(initial_values(spec, &Philox::new(0))),
+            Role::Drawn { .. } | Role::Constant { .. } => {
+                seed += 1;
+                Ok::<_, candle_core::Error>(values(spec.shape.iter().product(), seed - 1))
+            }
+        },
+    )
     .unwrap()
 }
 
@@ -92,38 +96,35 @@ fn check(golden: &Golden) {
         golden.optimizer
     ));
     let model = model();
-    let trained: Vec<Var> = model
-        .trained()
-        .into_iter()
-        .map(|(_, var)| var.clone())
-        .collect();
-    let mut optimizer = Optimizer::fresh(&setting, trained.iter().map(|var| var.elem_count()));
+    let count = model.parameters().elem_count();
+    let mut optimizer = Optimizer::fresh(&setting, Width::widest(), count);
     let images = values(6 * 14 * 12, 99);
     for (step, expected) in (0_u64..).zip(golden.losses) {
         let randomness = Randomness {
             philox: Philox::new(0),
             step,
         };
-        let logits = model.forward_training(images.clone(), randomness).unwrap();
-        let loss = cross_entropy(&logits, vec![0, 1, 2, 3, 0, 1], 0.1).unwrap();
-        assert_close(&[loss.to_scalar().unwrap()], &[expected], golden.tolerance);
-        optimizer
-            .update(&trained, &loss.backward().unwrap(), 0.01, step + 1)
+        let fill = |input: &mut [f32]| input.copy_from_slice(&images);
+        let loss = model
+            .loss(fill, &[0, 1, 2, 3, 0, 1], 0.1, randomness)
             .unwrap();
+        assert_close(&[loss.to_scalar().unwrap()], &[expected], golden.tolerance);
+        loss.backward().unwrap();
+        model.with_gradient(|gradient| {
+            let is_finite = optimizer.update(model.parameters(), gradient, 0.01, step + 1);
+            assert!(is_finite.unwrap());
+        });
     }
-    let (_, running_var) = model
-        .tensors()
+    let tensors = model.tensors().unwrap();
+    let (_, running_var) = tensors
         .iter()
         .find(|(spec, _)| spec.name == "norm2.running_var")
         .unwrap();
-    assert_close(
-        &running_var.to_vec1().unwrap(),
-        &golden.running_var,
-        golden.tolerance,
-    );
+    assert_close(running_var, &golden.running_var, golden.tolerance);
     if let Some(expected) = golden.logits {
-        let logits = model.forward_inference(images).unwrap();
-        let found = &logits.to_vec2::<f32>().unwrap()[5];
+        let fill = |input: &mut [f32]| input.copy_from_slice(&images);
+        let logits = model.logits(fill, 6).unwrap();
+        let found = &logits[5 * 4..];
         assert_close(found, &expected, golden.tolerance);
     }
 }
