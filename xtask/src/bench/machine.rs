@@ -7,6 +7,9 @@ use std::thread;
 
 use serde::Serialize;
 
+use crate::cargo;
+use crate::process;
+
 /// What figures depend on.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
@@ -26,9 +29,12 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// This machine, now.
+    /// This machine, now, with the compiler's version and others.
     #[must_use]
-    pub fn found(versions: BTreeMap<String, String>) -> Self {
+    pub fn found(mut versions: BTreeMap<String, String>) -> Self {
+        if let Ok(rustc) = process::output(cargo::active_rustc().arg("--version")) {
+            versions.insert("rustc".to_owned(), rustc);
+        }
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let unknown = || "unknown".to_owned();
         Self {

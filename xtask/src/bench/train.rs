@@ -17,8 +17,6 @@ use crate::bench::report::Report;
 use crate::bench::request::{Measurement, Memory, Peak, Request, Work};
 use crate::bench::runner::{Runner, RunnerError};
 use crate::bench::setup::{Setup, Wanted};
-use crate::cargo;
-use crate::process;
 use crate::workspace::Workspace;
 
 /// Browsers compile a module again, and better, while it runs.
@@ -156,13 +154,8 @@ fn started(setup: &Setup, candidates: &[Candidate]) -> Result<Runners, RunnerErr
 
 fn versions(runners: &Runners) -> BTreeMap<String, String> {
     let told = runners.values().flat_map(Runner::versions);
-    let mut versions: BTreeMap<_, _> = told
-        .map(|(name, version)| (name.clone(), version.clone()))
-        .collect();
-    if let Ok(rustc) = process::output(cargo::active_rustc().arg("--version")) {
-        versions.insert("rustc".to_owned(), rustc);
-    }
-    versions
+    told.map(|(name, version)| (name.clone(), version.clone()))
+        .collect()
 }
 
 fn measure_rounds(
