@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tabsweep_trainer::{
     CheckpointError, DataError, HyperparameterError, Hyperparameters, Progress, Training,
-    TrainingData, TrainingError,
+    TrainingData, TrainingError, kernels::width::Width,
 };
 use thiserror::Error;
 
@@ -57,11 +57,8 @@ enum LegError {
     Json(#[from] serde_json::Error),
     #[error("the seed is no whole number: {0}")]
     Seed(#[from] std::num::ParseIntError),
-    #[error("there is no vector width {found:?} here; there are {known:?}")]
-    Width {
-        found: String,
-        known: Vec<&'static str>,
-    },
+    #[error("this processor has no vectors {found:?}; it has {known:?}")]
+    Width { found: String, known: Vec<String> },
     #[error(transparent)]
     Setting(#[from] HyperparameterError),
     #[error(transparent)]
@@ -89,29 +86,30 @@ fn answer() -> Result<String, LegError> {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words[..] {
-        ["widths"] => Ok(serde_json::to_string(&widths())?),
+        ["widths"] => Ok(serde_json::to_string(&width_names())?),
         ["train", leg] => Ok(serde_json::to_string(&train(&serde_json::from_str(leg)?)?)?),
         _ => Err(LegError::Usage),
     }
 }
 
-/// Names of the vector widths that the kernels can be held to on this processor.
-fn widths() -> Vec<&'static str> {
-    Vec::new()
+fn width_names() -> Vec<String> {
+    let widths = Width::available().into_iter();
+    widths.map(|width| width.to_string()).collect()
 }
 
-/// Holds the kernels of this process to a width.
-fn choose(width: &str) -> Result<(), LegError> {
-    Err(LegError::Width {
-        found: width.to_owned(),
-        known: widths(),
+fn width(name: Option<&str>) -> Result<Width, LegError> {
+    let Some(name) = name else {
+        return Ok(Width::widest());
+    };
+    let named = |width: &Width| width.to_string() == name;
+    let found = Width::available().into_iter().find(named);
+    found.ok_or_else(|| LegError::Width {
+        found: name.to_owned(),
+        known: width_names(),
     })
 }
 
 fn train(leg: &Leg) -> Result<Ending, LegError> {
-    if let Some(width) = &leg.width {
-        choose(width)?;
-    }
     let mut training = begun(leg)?;
     while training.step() < leg.until {
         match training.advance() {
@@ -135,10 +133,10 @@ fn begun(leg: &Leg) -> Result<Training, LegError> {
     let setting = Hyperparameters::from_json(&leg.setting)?;
     let (training, validation) = (read(&leg.training)?, read(&leg.validation)?);
     let data = TrainingData::from_blobs(&training, &validation, leg.classes)?;
-    let seed = leg.seed.parse()?;
+    let (seed, width) = (leg.seed.parse()?, width(leg.width.as_deref())?);
     Ok(match &leg.checkpoint {
-        None => Training::new(setting, seed, data)?,
-        Some(path) => Training::resume(setting, seed, data, &read(path)?)?,
+        None => Training::with_width(setting, seed, data, width)?,
+        Some(path) => Training::resume_with_width(setting, seed, data, &read(path)?, width)?,
     })
 }
 

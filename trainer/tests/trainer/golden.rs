@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tabsweep_dataset::{Split, SyntheticDigits, blob};
+use tabsweep_trainer::kernels::width::Width;
 use tabsweep_trainer::{
     Hyperparameters, NUMERICS_VERSION, Training, TrainingData, TrainingError, sha256_hex,
 };
@@ -72,15 +73,15 @@ impl Golden {
         TrainingData::from_blobs(&training, &validation, 10).unwrap()
     }
 
-    fn begin(&self, setting: &Map<String, Value>, data: &TrainingData) -> Training {
+    fn begin(&self, setting: &Map<String, Value>, data: &TrainingData, width: Width) -> Training {
         let hyperparameters = Hyperparameters::from_json(setting).unwrap();
         let seed = self.seed.parse().unwrap();
-        Training::new(hyperparameters, seed, data.clone()).unwrap()
+        Training::with_width(hyperparameters, seed, data.clone(), width).unwrap()
     }
 
     /// The hash of a setting's checkpoint after its last step.
-    fn hash(&self, setting: &Map<String, Value>, data: &TrainingData) -> String {
-        let mut training = self.begin(setting, data);
+    fn hash(&self, setting: &Map<String, Value>, data: &TrainingData, width: Width) -> String {
+        let mut training = self.begin(setting, data, width);
         assert_eq!(training.total_steps(), self.steps);
         while training.step() < self.steps {
             training.advance().unwrap();
@@ -88,8 +89,8 @@ impl Golden {
         sha256_hex(&training.checkpoint())
     }
 
-    fn ending(&self, setting: &Map<String, Value>, data: &TrainingData) -> String {
-        let mut training = self.begin(setting, data);
+    fn ending(&self, setting: &Map<String, Value>, data: &TrainingData, width: Width) -> String {
+        let mut training = self.begin(setting, data, width);
         loop {
             match training.advance() {
                 Ok(_) => assert!(training.step() < training.total_steps(), "must diverge"),
@@ -98,6 +99,15 @@ impl Golden {
             }
         }
     }
+}
+
+/// Each case with each width of vectors that this processor has.
+fn at_every_width<T>(cases: &[T]) -> impl Iterator<Item = (&T, Width)> {
+    cases.iter().flat_map(|case| {
+        Width::available()
+            .into_iter()
+            .map(move |width| (case, width))
+    })
 }
 
 #[test]
@@ -114,9 +124,9 @@ fn the_golden_hashes_are_of_this_version() {
 fn native_trainings_end_in_the_golden_hashes() {
     let golden = golden();
     let data = golden.data();
-    for case in &golden.settings {
-        let hash = golden.hash(&case.setting, &data);
-        assert_eq!(hash, case.checkpoint_sha256, "{}", case.name);
+    for (case, width) in at_every_width(&golden.settings) {
+        let hash = golden.hash(&case.setting, &data, width);
+        assert_eq!(hash, case.checkpoint_sha256, "{}, {width}", case.name);
     }
 }
 
@@ -124,9 +134,9 @@ fn native_trainings_end_in_the_golden_hashes() {
 fn divergence_is_seen_at_the_golden_step() {
     let golden = golden();
     let data = golden.data();
-    for case in &golden.diverging {
-        let ending = golden.ending(&case.setting, &data);
-        assert_eq!(ending, case.ending, "{}", case.name);
+    for (case, width) in at_every_width(&golden.diverging) {
+        let ending = golden.ending(&case.setting, &data, width);
+        assert_eq!(ending, case.ending, "{}, {width}", case.name);
     }
 }
 
@@ -140,14 +150,15 @@ fn may_replace(old: &str, new: &str, is_same_version: bool) -> bool {
 fn renew() {
     let mut golden = golden();
     let data = golden.data();
+    let narrowest = Width::available()[0];
     let is_same_version = golden.numerics == NUMERICS_VERSION;
     let moved =
         "the bits have moved: raise NUMERICS_VERSION, or empty the value if its case is new";
     let hashes: Vec<String> = (golden.settings.iter())
-        .map(|case| golden.hash(&case.setting, &data))
+        .map(|case| golden.hash(&case.setting, &data, narrowest))
         .collect();
     let endings: Vec<String> = (golden.diverging.iter())
-        .map(|case| golden.ending(&case.setting, &data))
+        .map(|case| golden.ending(&case.setting, &data, narrowest))
         .collect();
     for (case, hash) in golden.settings.iter_mut().zip(hashes) {
         let may = may_replace(&case.checkpoint_sha256, &hash, is_same_version);
