@@ -7,7 +7,7 @@ use candle_nn::{
     AdamW, BatchNorm, Conv2d, Conv2dConfig, Dropout, Linear, Module, Optimizer, ParamsAdamW,
     VarBuilder, VarMap,
 };
-use tabsweep_trainer::images::normalised;
+use tabsweep_trainer::images::{PIXEL_DEVIATION, PIXEL_MEAN};
 use tabsweep_trainer::{Hyperparameters, ImageSet, TrainingData};
 
 /// Epsilon of all batch-norms.
@@ -154,6 +154,11 @@ fn cross_entropy(logits: &Tensor, labels: &Tensor, smoothing: f64) -> Result<Ten
     let exact = candle_nn::loss::nll(&log_probabilities, labels)?;
     let spread = log_probabilities.mean_all()?.neg()?;
     (exact * (1.0 - smoothing))? + (spread * smoothing)?
+}
+
+fn normalised(pixels: &[u8]) -> Vec<f32> {
+    let scaled = |&pixel: &u8| (f32::from(pixel) / 255.0 - PIXEL_MEAN) / PIXEL_DEVIATION;
+    pixels.iter().map(scaled).collect()
 }
 
 /// Shuffled images, batch after batch, without end.
