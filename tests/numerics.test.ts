@@ -44,9 +44,12 @@ function runner(platforms: Platforms, folder: string, images: Images): Track["ru
   };
 }
 
+/** This file is read once to list the tests and once to run them: what is missing is said once. */
+const isRunning = process.env["TEST_WORKER_INDEX"] !== undefined;
+
 for (const name of NAMES) {
   const reason = missing(name);
-  if (reason !== undefined) console.log(`\nNOT TESTED: TRAINING ON ${name.toUpperCase()}, because ${reason}\n`);
+  if (reason !== undefined && isRunning) console.log(`\nNOT TESTED: TRAINING ON ${name.toUpperCase()}: ${reason}\n`);
 
   test.describe(name, () => {
     test.skip(reason !== undefined, reason);

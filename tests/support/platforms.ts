@@ -11,13 +11,12 @@ import type { Platform } from "./platform";
 import { NodeWasm } from "./session";
 
 /** Vector widths that the trainer's kernels know on this kind of processor. */
-const WIDTHS = process.arch === "x64" ? ["sse2", "avx2", "avx512"] : [];
+const WIDTHS = process.arch === "x64" ? ["sse2", "avx2", "avx512"] : ["portable"];
 
 export const UNOPTIMISED = "native, not optimised";
 
 /** Names of everything that trainings are held to, whether or not it is there. */
 export const NAMES: readonly string[] = [
-  "native",
   ...WIDTHS.map((width) => `native, ${width}`),
   UNOPTIMISED,
   "Node",
@@ -56,8 +55,6 @@ export class Platforms {
 
   async #start(name: string): Promise<Platform> {
     switch (name) {
-      case "native":
-        return new Native(trainers().optimised);
       case UNOPTIMISED:
         return new Native(trainers().unoptimised);
       case "Node":
