@@ -1,16 +1,14 @@
-// The benchmarks' own module in a Web Worker: the core's limit.
+// The benchmarks' own module in a Web Worker: the core's limit, and the trainer's kernels.
 
-import { highestPeak, type PeakModule } from "./peak.js";
-import type { ProductModule } from "./product.js";
 import type { Request } from "./request.js";
+import { highestPeak, ofKernels, type BenchModule } from "./speed.js";
 import { serve, started } from "./worker.js";
-
-type BenchModule = PeakModule & Pick<ProductModule, "default">;
 
 const starting = started<BenchModule>("module", "bench");
 
 serve(async (request: Request) => {
   const { module } = await starting;
   if (request.do === "peak") return highestPeak(module, request.seconds);
-  throw new Error(`the benchmarks' module does not ${request.do}`);
+  if (request.do === "kernels") return ofKernels(module, request);
+  throw new Error(`the benchmarks' module is not asked to ${request.do}`);
 });

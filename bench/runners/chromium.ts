@@ -52,7 +52,8 @@ function packaged(name: string): string {
 }
 
 async function answer(request: Request): Promise<unknown> {
-  const whom: Subject = request.do === "peak" ? "bench" : subject;
+  const isOfCore = request.do === "peak" || request.do === "kernels";
+  const whom: Subject = isOfCore ? "bench" : subject;
   const told = await page.evaluate(([whom, request]) => window.ask(whom, request), [whom, request] as const);
   return request.do === "memory" ? { ...(told as object), ...(await rendererMemory(browser)) } : told;
 }

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 import { answerAll, option } from "./conversation.js";
-import { highestPeak, type PeakModule } from "./peak.js";
 import { Product, type ProductModule } from "./product.js";
 import type { Request } from "./request.js";
+import { highestPeak, ofKernels, type BenchModule } from "./speed.js";
 
 const MIB = 1024 * 1024;
 
@@ -25,6 +25,11 @@ async function started<M extends { default: ProductModule["default"] }>(
 const { module, memory } = await started<ProductModule>(option("product"), "worker_wasm");
 const product = new Product(module, (name) => readFile(join(option("data"), `${name}.safetensors`)));
 
+/** The benchmarks' own module. */
+function bench(): Promise<{ module: BenchModule }> {
+  return started<BenchModule>(option("module"), "bench");
+}
+
 async function answer(request: Request): Promise<unknown> {
   switch (request.do) {
     case "measure":
@@ -33,10 +38,10 @@ async function answer(request: Request): Promise<unknown> {
       return product.run(request);
     case "memory":
       return { wasm_mib: memory.buffer.byteLength / MIB, rss_mib: process.memoryUsage.rss() / MIB };
-    case "peak": {
-      const bench = await started<PeakModule & ProductModule>(option("module"), "bench");
-      return highestPeak(bench.module, request.seconds);
-    }
+    case "peak":
+      return highestPeak((await bench()).module, request.seconds);
+    case "kernels":
+      return ofKernels((await bench()).module, request);
   }
 }
 

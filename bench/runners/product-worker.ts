@@ -19,7 +19,7 @@ serve(async (request: Request) => {
       return product.run(request);
     case "memory":
       return { wasm_mib: memory.buffer.byteLength / MIB };
-    case "peak":
-      throw new Error("the product does not measure the core");
+    default:
+      throw new Error(`the product is not asked to ${request.do}`);
   }
 });

@@ -23,7 +23,13 @@ export interface Train {
   seed: number;
 }
 
-export type Request = Measure | Train | { do: "memory" } | { do: "peak"; seconds: number };
+export interface MeasureKernels {
+  do: "kernels";
+  setting: Setting;
+  seconds: number;
+}
+
+export type Request = Measure | Train | MeasureKernels | { do: "memory" } | { do: "peak"; seconds: number };
 
 export interface Measurement {
   images: number;
@@ -45,4 +51,11 @@ export interface Run {
 export interface Peak {
   gflops: number;
   chains: number;
+}
+
+export interface KernelSpeed {
+  name: string;
+  gflops: number;
+  /** Of one call, for a whole batch. */
+  micros: number;
 }

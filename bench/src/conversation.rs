@@ -4,15 +4,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Write};
 use std::path::Path;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use tabsweep_bench::peak;
-use tabsweep_trainer::ImageSet;
+use tabsweep_trainer::{Hyperparameters, ImageSet};
 
-use crate::data::{self, DataError};
+use crate::data::{self, CLASSES, DataError};
 use crate::memory;
 use crate::product::{Measurement, Product, ProductError, Run, Setting, Work};
+use crate::speed::{self, KernelSpeed, Peak};
 
 /// Why the conversation broke off.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +36,10 @@ enum Request {
     Peak {
         seconds: f64,
     },
+    Kernels {
+        setting: Setting,
+        seconds: f64,
+    },
     Train {
         setting: Setting,
         seed: u64,
@@ -48,7 +51,8 @@ enum Request {
 enum Answer {
     Measured(Measurement),
     Memory { peak_rss_mib: Option<f64> },
-    Peak { gflops: f64, chains: usize },
+    Peak(Peak),
+    Kernels(Vec<KernelSpeed>),
     Trained(Run),
     Error { error: String },
 }
@@ -98,30 +102,13 @@ fn met(product: &mut Product, test: &ImageSet, request: Request) -> Result<Answe
         Request::Memory => Answer::Memory {
             peak_rss_mib: memory::peak_mib(),
         },
-        Request::Peak { seconds } => highest_peak(seconds),
+        Request::Peak { seconds } => Answer::Peak(speed::highest_peak(seconds)),
+        Request::Kernels { setting, seconds } => {
+            let setting = Hyperparameters::from_json(&setting)?;
+            Answer::Kernels(speed::of_kernels(&setting, CLASSES, test, seconds)?)
+        }
         Request::Train { setting, seed } => Answer::Trained(product.run(&setting, seed, test)?),
     })
-}
-
-/// The best number of chains, each tried for its share of `seconds`.
-fn highest_peak(seconds: f64) -> Answer {
-    let share = seconds / peak::CHAINS.len() as f64;
-    let speeds = peak::CHAINS.map(|chains| (gflops(chains, share), chains));
-    let (gflops, chains) = speeds
-        .into_iter()
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .expect("there are numbers of chains to try");
-    Answer::Peak { gflops, chains }
-}
-
-fn gflops(chains: usize, seconds: f64) -> f64 {
-    const LINKS: u32 = 1_000_000;
-    let start = Instant::now();
-    let mut operations = 0;
-    while start.elapsed().as_secs_f64() < seconds {
-        operations += peak::run(chains, LINKS);
-    }
-    operations as f64 / start.elapsed().as_secs_f64() / 1e9
 }
 
 fn refusal(error: &impl std::error::Error) -> Answer {

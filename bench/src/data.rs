@@ -49,7 +49,7 @@ const TRAINING: &str = "training.safetensors";
 const VALIDATION: &str = "validation.safetensors";
 const TEST: &str = "test.safetensors";
 /// Every set used here has ten digits.
-const CLASSES: usize = 10;
+pub const CLASSES: usize = 10;
 
 /// Writes training, validation and test images into `folder`.
 ///

@@ -6,6 +6,7 @@ mod data;
 mod memory;
 mod product;
 mod session;
+mod speed;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

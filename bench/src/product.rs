@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tabsweep_trainer::{
-    HyperparameterError, Hyperparameters, ImageSet, Model, ModelError, TrainingData, TrainingError,
+    ArchitectureError, HyperparameterError, Hyperparameters, ImageSet, Model, ModelError,
+    TrainingData, TrainingError,
 };
 
 use crate::session::Session;
@@ -42,6 +43,9 @@ pub enum ProductError {
     /// The training ended where it should not.
     #[error(transparent)]
     Training(#[from] TrainingError),
+    /// The setting has no model for the images.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
     /// The training's own weights are refused.
     #[error(transparent)]
     Model(#[from] ModelError),

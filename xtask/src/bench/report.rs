@@ -1,7 +1,7 @@
 //! How speeds are shown: a table for people, JSON for programs.
 //! Decides which ratios have names; measures nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use clap::ValueEnum;
@@ -11,9 +11,9 @@ use crate::bench::candidate::Candidate;
 use crate::bench::case::Case;
 use crate::bench::figures::{Rounds, Summary};
 use crate::bench::machine::Machine;
-use crate::bench::request::Work;
+use crate::bench::request::{KernelSpeed, Work};
 use crate::bench::table::{Table, count};
-use crate::bench::train::{Measured, Slot};
+use crate::bench::train::{KERNEL_BATCH, Measured, Slot};
 
 /// A ratio of the product to somebody else that has a name in the JSON.
 struct Comparison {
@@ -107,6 +107,7 @@ impl<'a> Report<'a> {
             ("seconds_per_round", json!(self.seconds)),
             ("speeds_images_per_sec", self.speeds()),
             ("peak_128_bit", json!(self.measured.peaks)),
+            ("kernels", self.kernels()),
             ("memory_mib", json!(self.measured.memory)),
             ("ratios", json!(ratios)),
         ];
@@ -136,6 +137,46 @@ impl<'a> Report<'a> {
             })
         };
         self.measured.speeds.iter().map(speed).collect()
+    }
+
+    fn kernels(&self) -> Value {
+        let mut kernels = Vec::new();
+        for ((case, candidate), speeds) in &self.measured.kernels {
+            for speed in speeds {
+                kernels.push(json!({
+                    "case": case,
+                    "batch": KERNEL_BATCH,
+                    "candidate": candidate,
+                    "name": speed.name,
+                    "gflops": speed.gflops,
+                    "micros": speed.micros,
+                    "percent_of_peak": self.percent_of_peak(*candidate, speed),
+                }));
+            }
+        }
+        kernels.into()
+    }
+
+    fn percent_of_peak(&self, candidate: Candidate, speed: &KernelSpeed) -> f64 {
+        100.0 * speed.gflops / self.measured.peaks[&candidate].gflops
+    }
+
+    /// Kernels of one case in the rows, places in the columns.
+    fn kernel_table(&self, case: Case) -> Table {
+        let all = &self.measured.kernels;
+        let places: Vec<_> = all.keys().filter(|(of, _)| *of == case).collect();
+        let headings = places.iter().map(|(_, place)| place.to_string());
+        let mut table = Table::new("kernel: µs, GFLOP/s, % of peak", headings);
+        let rows = places.first().map_or(0, |place| all[place].len());
+        for row in 0..rows {
+            let cell = |place: &&(Case, Candidate)| {
+                let speed = &all[*place][row];
+                let percent = self.percent_of_peak(place.1, speed);
+                format!("{:.0}  {:5.1}  {percent:3.0} %", speed.micros, speed.gflops)
+            };
+            table.add(&all[places[0]][row].name, places.iter().map(cell));
+        }
+        table
     }
 
     fn ratios(&self) -> BTreeMap<String, Summary> {
@@ -288,6 +329,16 @@ impl fmt::Display for Report<'_> {
             "\n128-bit peak of one core, and memory in case (c), batch 64"
         )?;
         write!(formatter, "{}", self.machine_table())?;
+        let cases: BTreeSet<Case> = self
+            .measured
+            .kernels
+            .keys()
+            .map(|(case, _)| *case)
+            .collect();
+        for case in cases {
+            writeln!(formatter, "\nkernels of ({case}), batch {KERNEL_BATCH}")?;
+            write!(formatter, "{}", self.kernel_table(case))?;
+        }
         write!(formatter, "\n{}", self.ratio_table())
     }
 }

@@ -47,6 +47,13 @@ pub enum Request<'a> {
         /// The time for all tries.
         seconds: f64,
     },
+    /// Every kernel of a step, each for a time; answered by [`KernelSpeed`]s.
+    Kernels {
+        /// Model and training.
+        setting: &'a Setting,
+        /// The time for each.
+        seconds: f64,
+    },
     /// A whole training, on one thread; answered by a [`Run`].
     Train {
         /// Model and training.
@@ -86,6 +93,17 @@ pub struct Peak {
     pub gflops: f64,
     /// The number of independent chains that it took.
     pub chains: usize,
+}
+
+/// What a kernel does.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct KernelSpeed {
+    /// Layer, direction and way.
+    pub name: String,
+    /// Operations per nanosecond.
+    pub gflops: f64,
+    /// The time of one call, for a whole batch.
+    pub micros: f64,
 }
 
 /// A whole training, its parts timed apart.

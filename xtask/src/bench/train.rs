@@ -14,7 +14,7 @@ use crate::bench::figures::Rounds;
 use crate::bench::files;
 use crate::bench::machine::Machine;
 use crate::bench::report::Report;
-use crate::bench::request::{Measurement, Memory, Peak, Request, Work};
+use crate::bench::request::{KernelSpeed, Measurement, Memory, Peak, Request, Work};
 use crate::bench::runner::{Runner, RunnerError};
 use crate::bench::setup::{Setup, Wanted};
 use crate::workspace::Workspace;
@@ -23,6 +23,10 @@ use crate::workspace::Workspace;
 const WARM_UP_SECS: f64 = 2.0;
 /// Each of a few numbers of chains gets its share.
 const PEAK_SECS: f64 = 3.0;
+/// Kernels differ by far more than the clock's noise.
+const KERNEL_SECS: f64 = 0.6;
+/// Images in a call of a kernel.
+pub const KERNEL_BATCH: usize = 64;
 /// The case and batch whose memory is measured: the larger model, the smaller batch.
 const MEMORY_CASE: (Case, usize) = (Case::C, 64);
 
@@ -62,6 +66,15 @@ impl TrainOptions {
         candidates.sort();
         candidates.dedup();
         candidates
+    }
+
+    /// The cases whose kernels are measured: (a) has none that (b) has not.
+    fn kernel_cases(&self) -> Vec<Case> {
+        let mut cases = self.cases.clone();
+        if cases.contains(&Case::B) {
+            cases.retain(|case| *case != Case::A);
+        }
+        cases
     }
 
     /// In the order of a round: those that are compared follow each other.
@@ -108,6 +121,8 @@ pub struct Measured {
     pub configurations: BTreeMap<Slot, String>,
     /// The core's limit as each candidate reaches it.
     pub peaks: BTreeMap<Candidate, Peak>,
+    /// What becomes of the limit in each kernel.
+    pub kernels: BTreeMap<(Case, Candidate), Vec<KernelSpeed>>,
     /// Memory after some training of the memory case.
     pub memory: BTreeMap<Candidate, Memory>,
 }
@@ -128,7 +143,7 @@ pub fn measure(workspace: &Workspace, options: &TrainOptions) -> Result<(), Benc
     let machine = Machine::found(versions(&runners));
     let mut measured = Measured::default();
     measure_rounds(&mut runners, &options.slots(), options, &mut measured)?;
-    measure_peaks(&mut runners, &mut measured)?;
+    measure_core(&mut runners, options, &mut measured)?;
     drop(runners);
     measure_memory(&setup, options, &mut measured)?;
     let report = Report::new(
@@ -207,12 +222,23 @@ fn measured_once(
     })
 }
 
-fn measure_peaks(runners: &mut Runners, measured: &mut Measured) -> Result<(), RunnerError> {
-    for (&candidate, runner) in runners {
-        if candidate.is_product() {
-            let seconds = PEAK_SECS;
-            let peak = runner.ask(&Request::Peak { seconds })?;
-            measured.peaks.insert(candidate, peak);
+/// The core's limit, and right after it what kernels make of it.
+fn measure_core(
+    runners: &mut Runners,
+    options: &TrainOptions,
+    measured: &mut Measured,
+) -> Result<(), RunnerError> {
+    let product = runners.iter_mut().filter(|(place, _)| place.is_product());
+    for (&candidate, runner) in product {
+        eprintln!("  kernels of {candidate}");
+        let peak = runner.ask(&Request::Peak { seconds: PEAK_SECS })?;
+        measured.peaks.insert(candidate, peak);
+        for case in options.kernel_cases() {
+            let speeds = runner.ask(&Request::Kernels {
+                setting: &case.setting(KERNEL_BATCH),
+                seconds: KERNEL_SECS,
+            })?;
+            measured.kernels.insert((case, candidate), speeds);
         }
     }
     Ok(())
