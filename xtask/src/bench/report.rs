@@ -342,3 +342,86 @@ impl fmt::Display for Report<'_> {
         write!(formatter, "\n{}", self.ratio_table())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::request::Peak;
+
+    fn machine() -> Machine {
+        Machine {
+            cpu: "a processor".to_owned(),
+            cores: 2,
+            memory_gib: None,
+            system: "a system".to_owned(),
+            load_before: None,
+            versions: BTreeMap::new(),
+        }
+    }
+
+    fn measured() -> Measured {
+        let mut measured = Measured::default();
+        let speeds = [
+            (Candidate::Chromium, Case::A, 64, [3_000.0, 1_500.0]),
+            (Candidate::PytorchBest, Case::A, 64, [2_000.0, 1_000.0]),
+            (Candidate::Chromium, Case::B, 128, [800.0, 800.0]),
+            (Candidate::PytorchAsWritten, Case::B, 128, [200.0, 400.0]),
+        ];
+        for (candidate, case, batch, rounds) in speeds {
+            let work = Work::Step;
+            let slot = Slot {
+                case,
+                batch,
+                work,
+                candidate,
+            };
+            measured.speeds.insert(slot, rounds.into_iter().collect());
+        }
+        let (gflops, chains) = (50.0, 12);
+        measured
+            .peaks
+            .insert(Candidate::Chromium, Peak { gflops, chains });
+        let kernel = KernelSpeed {
+            name: "convolution".to_owned(),
+            gflops: 40.0,
+            micros: 250.0,
+        };
+        measured
+            .kernels
+            .insert((Case::A, Candidate::Chromium), vec![kernel]);
+        measured
+    }
+
+    #[test]
+    fn ratios_stand_at_the_top_under_names_of_case_and_batch() {
+        let measured = measured();
+        let json = Report::new(machine(), 2, 1.0, true, &measured).json();
+        let json: Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["ratio_step_wasm_vs_pytorch"], 1.5);
+        assert_eq!(json["ratio_step_wasm_vs_pytorch_default_b_batch128"], 3.0);
+        assert_eq!(
+            json["ratios"]["ratio_step_wasm_vs_pytorch_default_b_batch128"]["max"],
+            4.0
+        );
+        assert_eq!(json.get("ratio_step_wasm_vs_pytorch_b"), None);
+        assert_eq!(
+            json["speeds_images_per_sec"][0]["images_per_sec"]["median"],
+            2_250.0
+        );
+        assert_eq!(json["kernels"][0]["percent_of_peak"], 80.0);
+        assert_eq!(json["data"], "mnist");
+    }
+
+    #[test]
+    fn the_table_names_everybody_who_was_measured() {
+        let measured = measured();
+        let text = Report::new(machine(), 2, 1.0, true, &measured).to_string();
+        assert!(text.contains("2,250 (1,500–3,000)"), "{text}");
+        assert!(text.contains("PyTorch, best configured"), "{text}");
+        assert!(!text.contains("TensorFlow.js"), "{text}");
+        assert!(
+            text.contains("convolution") && text.contains("80 %"),
+            "{text}"
+        );
+    }
+}
