@@ -218,6 +218,7 @@ impl Architecture {
             channels_in,
             channels_out,
             kernel: self.kernel,
+            pool: true,
         };
         vec![
             shape((self.height, self.width), 1, self.conv1_channels),

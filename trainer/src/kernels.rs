@@ -22,6 +22,7 @@ pub mod matrix;
 pub mod sparse;
 pub mod sums;
 mod tile;
+mod transform;
 pub mod update;
 pub mod vector;
 pub mod width;

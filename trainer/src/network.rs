@@ -12,7 +12,7 @@ use crate::architecture::Architecture;
 use crate::kernels::activation::{dropout_factors, scale};
 use crate::kernels::batch_norm::Statistics;
 use crate::kernels::cross_entropy::mean_loss;
-use crate::kernels::sparse::Backward;
+use crate::kernels::sparse::Sparse;
 use crate::kernels::width::Width;
 use crate::philox::{Philox, Stream};
 
@@ -150,7 +150,7 @@ impl Network {
     /// The network of an architecture, computed with vectors of `width`.
     #[must_use]
     pub fn new(architecture: &Architecture, width: Width) -> Self {
-        let slack = Backward::slack(width);
+        let slack = Sparse::slack(width);
         let units = architecture.hidden_units();
         let classes = architecture.classes();
         let has_norm = architecture.batch_norm();

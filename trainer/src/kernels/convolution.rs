@@ -30,19 +30,31 @@ pub struct Shape {
     pub channels_out: usize,
     /// Rows and columns of the kernel: 3 or 5.
     pub kernel: usize,
+    /// Whether a 2×2 max-pool follows.
+    pub pool: bool,
 }
 
 impl Shape {
-    /// Rows after the pool; an odd last row of the convolution is left out, as in PyTorch.
-    #[must_use]
-    pub fn pooled_height(&self) -> usize {
-        (self.height + 1 - self.kernel) / 2
+    /// Rows of the convolution's result.
+    pub(super) fn convolved_height(&self) -> usize {
+        self.height + 1 - self.kernel
     }
 
-    /// Columns after the pool.
+    /// Columns of the convolution's result.
+    pub(super) fn convolved_width(&self) -> usize {
+        self.width + 1 - self.kernel
+    }
+
+    /// Rows of an output image; the pool leaves out an odd last row, as in PyTorch.
     #[must_use]
-    pub fn pooled_width(&self) -> usize {
-        (self.width + 1 - self.kernel) / 2
+    pub fn output_height(&self) -> usize {
+        self.convolved_height() / if self.pool { 2 } else { 1 }
+    }
+
+    /// Columns of an output image.
+    #[must_use]
+    pub fn output_width(&self) -> usize {
+        self.convolved_width() / if self.pool { 2 } else { 1 }
     }
 
     /// Elements of an input image.
@@ -54,7 +66,7 @@ impl Shape {
     /// Elements of an output image.
     #[must_use]
     pub fn output_len(&self) -> usize {
-        self.windows() * self.channels_out
+        self.output_height() * self.output_width() * self.channels_out
     }
 
     /// Elements of the weights, `[channels_out, row, column, channels_in]`.
@@ -81,12 +93,12 @@ impl Shape {
 
     /// Pool windows of an image.
     pub(super) fn windows(&self) -> usize {
-        self.pooled_height() * self.pooled_width()
+        self.output_height() * self.output_width()
     }
 
     /// Where in an image the first tap of each window's first position lies, in order.
     pub(super) fn origins(&self) -> impl Iterator<Item = usize> + Clone + use<> {
-        let (columns, row, channels) = (self.pooled_width(), self.row(), self.channels_in);
+        let (columns, row, channels) = (self.output_width(), self.row(), self.channels_in);
         (0..self.windows())
             .map(move |window| 2 * (window / columns) * row + 2 * (window % columns) * channels)
     }
@@ -132,6 +144,23 @@ impl PaddedEpilogue {
         self.bias[..epilogue.bias.len()].copy_from_slice(epilogue.bias);
         self.relu = epilogue.relu;
     }
+
+    /// What becomes of a vector of channels, the first of which is `first`.
+    ///
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    pub(super) unsafe fn finish<V: Vector>(&self, value: V, first: usize) -> V {
+        let range = first..first + V::LANES;
+        let (factors, bias) = (&self.factors[range.clone()], &self.bias[range]);
+        // SAFETY: both are a vector long; the caller vouches for the processor.
+        unsafe {
+            let value = value
+                .mul(V::load(factors.as_ptr()))
+                .add(V::load(bias.as_ptr()));
+            if self.relu { value.relu() } else { value }
+        }
+    }
 }
 
 /// A layer's weights in the order in which the forward pass reads them.
@@ -146,12 +175,17 @@ impl Direct {
     /// A layer with weights of zero.
     ///
     /// # Panics
-    /// If the kernel is neither 3 nor 5 wide, or not smaller than the image.
+    /// If the kernel is neither 3 nor 5 wide, or not smaller than the image, or there is no pool.
     #[must_use]
     pub fn new(width: Width, shape: Shape) -> Self {
-        assert!(matches!(shape.kernel, 3 | 5) && shape.height.min(shape.width) > shape.kernel);
+        assert!(
+            shape.pool
+                && matches!(shape.kernel, 3 | 5)
+                && shape.height.min(shape.width) > shape.kernel
+        );
+        let width = width.fitting(shape.channels_out);
         let panels = Panels::new(width, shape.channels_out, shape.depth());
-        let columns = panels.values().len() / shape.depth();
+        let columns = panels.columns();
         Self {
             shape,
             panels,
@@ -215,7 +249,6 @@ unsafe fn forward_with<V: Vector>(
             // SAFETY: the tile reads within the windows of a whole image and within the block's
             // panel; the caller vouches for the processor.
             unsafe {
-                let epilogue = BlockEpilogue::<V>::load(&layer.epilogue, first);
                 for (window, origin) in shape.origins().enumerate() {
                     let tile = match (shape.channels_in, shape.kernel) {
                         (1, 3) => window_of_one_channel::<V, 3>(&shape, &image[origin..], panel),
@@ -225,13 +258,14 @@ unsafe fn forward_with<V: Vector>(
                     let range =
                         window * shape.channels_out + first..(window + 1) * shape.channels_out;
                     let places = shape.positions().map(|position| (origin + position) as u32);
-                    pool(
-                        tile,
-                        &epilogue,
-                        places,
-                        &mut output[range.clone()],
-                        &mut winners[range],
-                    );
+                    let mut finished = [V::splat(0.0); 2];
+                    for half in 0..2 {
+                        let (highest, place) = pool_window(tile.map(|row| row[half]), places);
+                        finished[half] = layer.epilogue.finish(highest, first + half * V::LANES);
+                        let start = range.end.min(range.start + half * V::LANES);
+                        store_winners::<V>(place, &mut winners[start..range.end]);
+                    }
+                    store(finished, &mut output[range]);
                 }
             }
         }
@@ -311,74 +345,37 @@ unsafe fn window_of_one_channel<V: Vector, const KERNEL: usize>(
     }
 }
 
-/// An epilogue's two vectors of channels.
-pub(super) struct BlockEpilogue<V> {
-    factors: [V; 2],
-    bias: [V; 2],
-    relu: bool,
-}
-
-impl<V: Vector> BlockEpilogue<V> {
-    /// # Safety
-    /// As [`Vector`].
-    #[inline(always)]
-    pub(super) unsafe fn load(from: &PaddedEpilogue, first: usize) -> Self {
-        let range = first..first + 2 * V::LANES;
-        let (factors, bias) = (
-            from.factors[range.clone()].as_ptr(),
-            from.bias[range].as_ptr(),
-        );
-        // SAFETY: both are two vectors long; the caller vouches for the processor.
-        unsafe {
-            Self {
-                factors: [V::load(factors), V::load(factors.add(V::LANES))],
-                bias: [V::load(bias), V::load(bias.add(V::LANES))],
-                relu: from.relu,
-            }
-        }
-    }
-}
-
-/// The highest of four sums with its place and epilogue, stored as far as there are channels.
+/// The highest of a window's four values, and its place; a NaN wins and stays one.
 ///
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-pub(super) unsafe fn pool<V: Vector>(
-    tile: Tile<V>,
-    epilogue: &BlockEpilogue<V>,
-    places: [u32; 4],
-    output: &mut [f32],
-    winners: &mut [u32],
-) {
-    // SAFETY: the caller vouches for the processor; `whole` is two of the widest vectors long.
+pub(super) unsafe fn pool_window<V: Vector>(values: [V; 4], places: [u32; 4]) -> (V, V::Integers) {
+    // SAFETY: the caller vouches for the processor.
     unsafe {
-        let places = places.map(|place| V::splat_integer(place as i32));
-        let mut highest = tile[0];
-        let mut place = [places[0]; 2];
-        for half in 0..2 {
-            for position in 1..4 {
-                (highest[half], place[half]) =
-                    highest[half].keep_highest(place[half], tile[position][half], places[position]);
-            }
-            highest[half] = highest[half]
-                .mul(epilogue.factors[half])
-                .add(epilogue.bias[half]);
-            if epilogue.relu {
-                highest[half] = highest[half].relu();
-            }
+        let mut highest = (values[0], V::splat_integer(places[0] as i32));
+        for position in 1..4 {
+            let place = V::splat_integer(places[position] as i32);
+            highest = highest.0.keep_highest(highest.1, values[position], place);
         }
-        store(highest, output);
-        if winners.len() >= 2 * V::LANES {
-            let target: *mut i32 = winners.as_mut_ptr().cast();
-            V::store_integers(place[0], target);
-            V::store_integers(place[1], target.add(V::LANES));
+        highest
+    }
+}
+
+/// Stores as many places as fit the start of `target`.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+pub(super) unsafe fn store_winners<V: Vector>(places: V::Integers, target: &mut [u32]) {
+    // SAFETY: both targets are a vector long.
+    unsafe {
+        if target.len() >= V::LANES {
+            V::store_integers(places, target.as_mut_ptr().cast());
         } else {
-            let mut whole = [0_u32; 2 * MOST_LANES];
-            let target: *mut i32 = whole.as_mut_ptr().cast();
-            V::store_integers(place[0], target);
-            V::store_integers(place[1], target.add(V::LANES));
-            winners.copy_from_slice(&whole[..winners.len()]);
+            let mut whole = [0_u32; MOST_LANES];
+            V::store_integers(places, whole.as_mut_ptr().cast());
+            target.copy_from_slice(&whole[..target.len()]);
         }
     }
 }

@@ -20,7 +20,7 @@ impl Right {
     #[must_use]
     pub fn new(width: Width, depth: usize, columns: usize) -> Self {
         Self {
-            panels: Panels::new(width, columns, depth),
+            panels: Panels::new(width.fitting(columns), columns, depth),
         }
     }
 
@@ -105,16 +105,21 @@ unsafe fn multiply_with<V: Vector>(panels: &Panels, left: &[f32], product: &mut 
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-pub(super) unsafe fn store<V: Vector>(sums: [V; 2], target: &mut [f32]) {
-    // SAFETY: both targets are two vectors long.
+pub(super) unsafe fn store<V: Vector, const VECTORS: usize>(
+    sums: [V; VECTORS],
+    target: &mut [f32],
+) {
+    // SAFETY: both targets are as long as the vectors: at most two.
     unsafe {
-        if target.len() >= 2 * V::LANES {
-            sums[0].store(target.as_mut_ptr());
-            sums[1].store(target.as_mut_ptr().add(V::LANES));
+        if target.len() >= VECTORS * V::LANES {
+            for (index, sum) in sums.into_iter().enumerate() {
+                sum.store(target.as_mut_ptr().add(index * V::LANES));
+            }
         } else {
             let mut whole = [0.0_f32; 2 * MOST_LANES];
-            sums[0].store(whole.as_mut_ptr());
-            sums[1].store(whole.as_mut_ptr().add(V::LANES));
+            for (index, sum) in sums.into_iter().enumerate() {
+                sum.store(whole.as_mut_ptr().add(index * V::LANES));
+            }
             target.copy_from_slice(&whole[..target.len()]);
         }
     }

@@ -54,7 +54,7 @@ impl Terms {
 
 /// The gradients of one layer, with the memory they need.
 #[derive(Clone, Debug)]
-pub struct Backward {
+pub struct Sparse {
     shape: Shape,
     width: Width,
     /// Elements from one row of padded weights to the next.
@@ -65,7 +65,7 @@ pub struct Backward {
     by_position: [Terms; 4],
 }
 
-impl Backward {
+impl Sparse {
     /// For one layer.
     #[must_use]
     pub fn new(width: Width, shape: Shape) -> Self {
@@ -87,7 +87,7 @@ impl Backward {
     }
 
     /// The gradient for the weights `[channels_out, row, column, channels_in]`, from the layer's
-    /// input, with [`Backward::slack`] values behind it, and from winners and gradient of its output.
+    /// input, with [`Sparse::slack`] values behind it, and from winners and gradient of its output.
     ///
     /// # Panics
     /// If a length does not fit.
@@ -105,7 +105,7 @@ impl Backward {
         }
     }
 
-    /// The gradient for the input, with [`Backward::slack`] values behind it, from the weights and
+    /// The gradient for the input, with [`Sparse::slack`] values behind it, from the weights and
     /// from winners and gradient of the output.
     ///
     /// # Panics
@@ -129,7 +129,7 @@ impl Backward {
 
 with_width! {
     fn weights(
-        backward: &mut Backward,
+        layer: &mut Sparse,
         input: &[f32],
         winners: &[u32],
         of_output: &[f32],
@@ -142,18 +142,18 @@ with_width! {
 /// As [`Vector`].
 #[inline(always)]
 unsafe fn weights_with<V: Vector>(
-    backward: &mut Backward,
+    layer: &mut Sparse,
     input: &[f32],
     winners: &[u32],
     of_output: &[f32],
 ) {
-    let Backward {
+    let Sparse {
         shape,
         stride,
         padded,
         terms,
         ..
-    } = backward;
+    } = layer;
     let images = of_output.len() / shape.output_len();
     assert_eq!(of_output.len(), images * shape.output_len());
     assert_eq!(winners.len(), of_output.len());
@@ -200,7 +200,7 @@ fn strided<T>(values: &[T], first: usize, step: usize) -> impl Iterator<Item = &
 
 with_width! {
     fn input(
-        backward: &mut Backward,
+        layer: &mut Sparse,
         winners: &[u32],
         of_output: &[f32],
         gradient: &mut [f32],
@@ -214,18 +214,18 @@ with_width! {
 /// As [`Vector`].
 #[inline(always)]
 unsafe fn input_with<V: Vector>(
-    backward: &mut Backward,
+    layer: &mut Sparse,
     winners: &[u32],
     of_output: &[f32],
     gradient: &mut [f32],
 ) {
-    let Backward {
+    let Sparse {
         shape,
         stride,
         padded,
         by_position,
         ..
-    } = backward;
+    } = layer;
     let images = of_output.len() / shape.output_len();
     assert_eq!(of_output.len(), images * shape.output_len());
     assert_eq!(winners.len(), of_output.len());

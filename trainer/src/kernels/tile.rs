@@ -49,14 +49,14 @@ pub(super) unsafe fn accumulate<V: Vector>(
     unsafe {
         macro_rules! steps {
             ($($step:literal)*) => {$(
-                let weights = V::load(panel.add(2 * $step * V::LANES));
-                let values = rows.map(|row| V::load_splat(row.add($step)));
+                let weights = [
+                    V::load(panel.add(2 * $step * V::LANES)),
+                    V::load(panel.add((2 * $step + 1) * V::LANES)),
+                ];
                 for row in 0..ROWS {
-                    tile[row][0] = tile[row][0].add(values[row].mul(weights));
-                }
-                let weights = V::load(panel.add((2 * $step + 1) * V::LANES));
-                for row in 0..ROWS {
-                    tile[row][1] = tile[row][1].add(values[row].mul(weights));
+                    let value = V::load_splat(rows[row].add($step));
+                    tile[row][0] = tile[row][0].add(value.mul(weights[0]));
+                    tile[row][1] = tile[row][1].add(value.mul(weights[1]));
                 }
                 if left == $step + 1 {
                     return tile;
@@ -69,6 +69,34 @@ pub(super) unsafe fn accumulate<V: Vector>(
             rows = rows.map(|row| row.add(4));
             panel = panel.add(8 * V::LANES);
         }
+    }
+}
+
+/// As [`accumulate`] from zeros for `left[d][r]` · `right[d][c]`, rows of either so many values apart.
+///
+/// # Safety
+/// As [`Vector`]; `depth` rows, at least 1, must be readable: of ROWS values on the left, and of two
+/// vectors on the right.
+#[inline(always)]
+pub(super) unsafe fn accumulate_outer<V: Vector>(
+    (mut left, left_stride): (*const f32, usize),
+    (mut right, right_stride): (*const f32, usize),
+    depth: usize,
+) -> Tile<V> {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let mut tile: Tile<V> = zeros();
+        for _ in 0..depth {
+            let weights = [V::load(right), V::load(right.add(V::LANES))];
+            for (row, sums) in tile.iter_mut().enumerate() {
+                let value = V::load_splat(left.add(row));
+                sums[0] = sums[0].add(value.mul(weights[0]));
+                sums[1] = sums[1].add(value.mul(weights[1]));
+            }
+            left = left.add(left_stride);
+            right = right.add(right_stride);
+        }
+        tile
     }
 }
 
@@ -85,7 +113,6 @@ pub(super) struct Panels {
 impl Panels {
     /// Panels for `outputs` outputs, each a sum of `depth` products; zeros until they are packed.
     pub(super) fn new(width: Width, outputs: usize, depth: usize) -> Self {
-        let width = width.fitting(outputs);
         let columns = outputs.next_multiple_of(2 * width.lanes());
         Self {
             values: vec![0.0; columns * depth],
@@ -97,14 +124,18 @@ impl Panels {
 
     /// Makes them panels for sums of `depth` products, which have to be packed anew.
     pub(super) fn resize(&mut self, depth: usize) {
-        let columns = self.values.len() / self.depth;
-        self.values.resize(columns * depth, 0.0);
+        self.values.resize(self.columns() * depth, 0.0);
         self.depth = depth;
     }
 
     /// The width of vectors that they are packed for.
     pub(super) fn width(&self) -> Width {
         self.width
+    }
+
+    /// Outputs, filled up to whole blocks.
+    pub(super) fn columns(&self) -> usize {
+        self.values.len() / self.depth
     }
 
     /// How many outputs they are for.

@@ -42,6 +42,8 @@ pub unsafe trait Vector: Copy {
     /// Every lane is `value`.
     unsafe fn splat_integer(value: i32) -> Self::Integers;
     /// Lanes in the order of memory.
+    unsafe fn load_integers(from: *const i32) -> Self::Integers;
+    /// Lanes in the order of memory.
     unsafe fn store_integers(integers: Self::Integers, to: *mut i32);
     /// `other` in the lanes where it is greater or not a number, else `self`; and the integers
     /// alike.
@@ -53,6 +55,8 @@ pub unsafe trait Vector: Copy {
     ) -> (Self, Self::Integers);
     /// 0 in the lanes that are below 0; what is not a number stays.
     unsafe fn relu(self) -> Self;
+    /// `self` in the lanes where both integers are the same, else 0.
+    unsafe fn where_same(self, left: Self::Integers, right: Self::Integers) -> Self;
     /// `self` in the lanes where `of` is above 0, else 0.
     unsafe fn where_positive(self, of: Self) -> Self;
 }
@@ -118,6 +122,10 @@ mod wasm {
             i32x4_splat(value)
         }
         #[inline(always)]
+        unsafe fn load_integers(from: *const i32) -> v128 {
+            unsafe { v128_load(from.cast()) }
+        }
+        #[inline(always)]
         unsafe fn store_integers(integers: v128, to: *mut i32) {
             unsafe { v128_store(to.cast(), integers) }
         }
@@ -130,6 +138,10 @@ mod wasm {
         #[inline(always)]
         unsafe fn relu(self) -> Self {
             Self(v128_andnot(self.0, f32x4_lt(self.0, f32x4_splat(0.0))))
+        }
+        #[inline(always)]
+        unsafe fn where_same(self, left: v128, right: v128) -> Self {
+            Self(v128_and(self.0, i32x4_eq(left, right)))
         }
         #[inline(always)]
         unsafe fn where_positive(self, of: Self) -> Self {
@@ -202,6 +214,10 @@ mod x86 {
             unsafe { _mm_set1_epi32(value) }
         }
         #[inline(always)]
+        unsafe fn load_integers(from: *const i32) -> __m128i {
+            unsafe { _mm_loadu_si128(from.cast()) }
+        }
+        #[inline(always)]
         unsafe fn store_integers(integers: __m128i, to: *mut i32) {
             unsafe { _mm_storeu_si128(to.cast(), integers) }
         }
@@ -232,6 +248,15 @@ mod x86 {
                 Self(_mm_andnot_ps(
                     _mm_cmplt_ps(self.0, _mm_setzero_ps()),
                     self.0,
+                ))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_same(self, left: __m128i, right: __m128i) -> Self {
+            unsafe {
+                Self(_mm_and_ps(
+                    self.0,
+                    _mm_castsi128_ps(_mm_cmpeq_epi32(left, right)),
                 ))
             }
         }
@@ -287,6 +312,10 @@ mod x86 {
             unsafe { _mm256_set1_epi32(value) }
         }
         #[inline(always)]
+        unsafe fn load_integers(from: *const i32) -> __m256i {
+            unsafe { _mm256_loadu_si256(from.cast()) }
+        }
+        #[inline(always)]
         unsafe fn store_integers(integers: __m256i, to: *mut i32) {
             unsafe { _mm256_storeu_si256(to.cast(), integers) }
         }
@@ -312,6 +341,13 @@ mod x86 {
             unsafe {
                 let below = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, _mm256_setzero_ps());
                 Self(_mm256_andnot_ps(below, self.0))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_same(self, left: __m256i, right: __m256i) -> Self {
+            unsafe {
+                let same = _mm256_castsi256_ps(_mm256_cmpeq_epi32(left, right));
+                Self(_mm256_and_ps(self.0, same))
             }
         }
         #[inline(always)]
@@ -370,6 +406,10 @@ mod x86 {
             unsafe { _mm512_set1_epi32(value) }
         }
         #[inline(always)]
+        unsafe fn load_integers(from: *const i32) -> __m512i {
+            unsafe { _mm512_loadu_si512(from.cast()) }
+        }
+        #[inline(always)]
         unsafe fn store_integers(integers: __m512i, to: *mut i32) {
             unsafe { _mm512_storeu_si512(to.cast(), integers) }
         }
@@ -392,6 +432,15 @@ mod x86 {
             unsafe {
                 let below = _mm512_cmp_ps_mask::<_CMP_LT_OQ>(self.0, _mm512_setzero_ps());
                 Self(_mm512_mask_blend_ps(below, self.0, _mm512_setzero_ps()))
+            }
+        }
+        #[inline(always)]
+        unsafe fn where_same(self, left: __m512i, right: __m512i) -> Self {
+            unsafe {
+                Self(_mm512_maskz_mov_ps(
+                    _mm512_cmpeq_epi32_mask(left, right),
+                    self.0,
+                ))
             }
         }
         #[inline(always)]
@@ -454,6 +503,10 @@ unsafe impl Vector for Single {
         value
     }
     #[inline(always)]
+    unsafe fn load_integers(from: *const i32) -> i32 {
+        unsafe { *from }
+    }
+    #[inline(always)]
     unsafe fn store_integers(integers: i32, to: *mut i32) {
         unsafe { *to = integers }
     }
@@ -468,6 +521,10 @@ unsafe impl Vector for Single {
     #[inline(always)]
     unsafe fn relu(self) -> Self {
         Self(if self.0 < 0.0 { 0.0 } else { self.0 })
+    }
+    #[inline(always)]
+    unsafe fn where_same(self, left: i32, right: i32) -> Self {
+        Self(if left == right { self.0 } else { 0.0 })
     }
     #[inline(always)]
     unsafe fn where_positive(self, of: Self) -> Self {

@@ -1,71 +1,168 @@
-//! Decides how the forward pass of a 5×5 convolution with max-pool is computed with a third of the
-//! multiplications: Winograd's F(2×2, 5×5), whose 2×2 outputs are exactly one pool window.
+//! Decides how convolutions of many channels are computed with a fifth of the multiplications, forward
+//! and backward: Winograd's F(4×4, 5×5) and F(4×4, 3×3).
 //!
-//! Source: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), with the
-//! points 0, ±1, ±2 and ∞. A window's 6×6 inputs and a kernel are brought into a form in which the
-//! convolution is a product, element by element; its sum over channels is a matrix product for each
-//! of the 36 elements.
+//! A tile of 4×4 outputs is computed from a square of inputs. Both it and the kernel are brought into
+//! a form in which convolution is a product element by element; its sum over channels is a matrix
+//! product for each element, and so are both gradients. The pool, if any, takes its windows from the
+//! finished tile.
+//!
+//! Sources: Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), with the
+//! points 0, ±1, ±2 and ∞ for 3×3 kernels, and ±½ too for 5×5; the gradients are the transposed
+//! linear maps.
 
 #![expect(
     unsafe_code,
     reason = "works on vectors: each block says why it is sound"
 )]
 
-use super::convolution::{BlockEpilogue, Epilogue, PaddedEpilogue, Shape, pool};
+use super::convolution::{Epilogue, PaddedEpilogue, Shape, pool_window, store_winners};
+use super::matrix::store;
 use super::tile::{self, Panels, ROWS};
+use super::transform::{
+    MOST_POINTS, OUTPUTS, input, input_back, kernel, kernel_back, output, output_back,
+};
 use super::vector::{Single, Vector};
 use super::width::{Width, with_width};
 
-/// Rows and columns of a window's inputs: of two outputs and four taps beside them.
-const SIZE: usize = 6;
-/// Elements of a transformed window or kernel.
-const ELEMENTS: usize = SIZE * SIZE;
-const KERNEL: usize = 5;
+/// Bytes of transformed values that are worked on at a time: about half of a core's second cache.
+const CHUNK_BYTES: usize = 256 << 10;
 
-/// Whether this is the way to compute a layer: with few channels, the transforms cost more than
-/// they save. Which way is taken decides the last bits, so it depends on nothing but the shape.
-#[must_use]
-pub fn is_worthwhile(shape: &Shape) -> bool {
-    shape.kernel == KERNEL && shape.channels_in >= 8 && shape.channels_out >= 8
+/// Values between the rows of one element and those of the next. If these were as many bytes apart as
+/// a cache's ways, the elements of a tile would drive each other out of it.
+const GAP: usize = 16;
+
+/// Values from one element's rows to the next's.
+fn plane_len(rows: usize, values: usize) -> usize {
+    rows * values + GAP
 }
 
-/// Transformed weights, and the memory that a forward pass needs.
+/// A layer's transformed weights, and the memory that a pass needs.
 #[derive(Clone, Debug)]
 pub struct Winograd {
     shape: Shape,
     width: Width,
+    epilogue: PaddedEpilogue,
     /// Of each element, `[channels_in, channels_out]`.
     panels: Vec<Panels>,
-    epilogue: PaddedEpilogue,
+    /// Of each element, `[channels_out, channels_in]`.
+    panels_back: Vec<Panels>,
     /// Transformed weights `[element][channels_out, channels_in]`.
     kernels: Vec<f32>,
-    /// One image's windows, `[element][window, channels_in]`.
+    /// Gradients of the transformed weights, `[element][channels_in, columns]`.
+    for_kernels: Vec<f32>,
+    /// Transformed inputs of some images' tiles, `[element][tile, channels_in]`.
     inputs: Vec<f32>,
-    /// Their products, `[element][window, columns]`.
+    /// Products `[element][tile, columns]`; going backward, gradients of `inputs`.
     products: Vec<f32>,
-    /// `channels_out`, rounded up to whole blocks.
-    columns: usize,
+    /// Transformed gradients of outputs, `[element][tile, channels_out]`.
+    of_outputs: Vec<f32>,
+    /// One image, filled up to whole tiles.
+    padded: Vec<f32>,
+    /// Images worked on at a time.
+    images: usize,
+}
+
+/// Sizes that follow from a layer's shape.
+#[derive(Clone, Copy)]
+struct Tiles {
+    shape: Shape,
+    /// Rows and columns of a tile's inputs.
+    points: usize,
+    down: usize,
+    across: usize,
+}
+
+impl Tiles {
+    fn of(shape: Shape) -> Self {
+        Self {
+            shape,
+            points: shape.kernel + OUTPUTS - 1,
+            down: shape.convolved_height().div_ceil(OUTPUTS),
+            across: shape.convolved_width().div_ceil(OUTPUTS),
+        }
+    }
+
+    /// Elements of a transformed tile.
+    fn elements(&self) -> usize {
+        self.points * self.points
+    }
+
+    /// Tiles of an image.
+    fn count(&self) -> usize {
+        self.down * self.across
+    }
+
+    /// Rows of an image that is filled up to whole tiles.
+    fn padded_height(&self) -> usize {
+        self.down * OUTPUTS + self.shape.kernel - 1
+    }
+
+    fn padded_width(&self) -> usize {
+        self.across * OUTPUTS + self.shape.kernel - 1
+    }
+
+    fn padded_row(&self) -> usize {
+        self.padded_width() * self.shape.channels_in
+    }
+
+    fn padded_len(&self) -> usize {
+        self.padded_height() * self.padded_row()
+    }
+
+    /// Whether images are whole tiles as they are.
+    fn fits(&self) -> bool {
+        self.padded_height() == self.shape.height && self.padded_width() == self.shape.width
+    }
+
+    /// Where in a padded image each tile's inputs begin.
+    fn origins(&self) -> impl Iterator<Item = usize> + use<> {
+        let (across, row, channels) = (self.across, self.padded_row(), self.shape.channels_in);
+        (0..self.count())
+            .map(move |tile| OUTPUTS * (tile / across * row + tile % across * channels))
+    }
+}
+
+/// Whether this is the way to compute a layer: with few channels, the transforms cost more than they
+/// save. Which way is taken decides the last bits, so it depends on nothing but the shape.
+#[must_use]
+pub fn is_worthwhile(shape: &Shape) -> bool {
+    !shape.pool || shape.channels_in >= 8
 }
 
 impl Winograd {
     /// A layer with weights of zero.
     ///
     /// # Panics
-    /// If the kernel is not 5×5, or larger than the image.
+    /// If the kernel is neither 3 nor 5 wide, or not smaller than the image.
     #[must_use]
     pub fn new(width: Width, shape: Shape) -> Self {
-        assert!(shape.kernel == KERNEL && shape.height.min(shape.width) > KERNEL);
-        let panels = Panels::new(width, shape.channels_out, shape.channels_in);
-        let columns = panels.values().len() / shape.channels_in;
+        assert!(matches!(shape.kernel, 3 | 5) && shape.height.min(shape.width) > shape.kernel);
+        let tiles = Tiles::of(shape);
+        let elements = tiles.elements();
+        let (channels_in, channels_out) = (shape.channels_in, shape.channels_out);
+        let width = width.fitting(channels_out);
+        let panels = Panels::new(width, channels_out, channels_in);
+        let panels_back = Panels::new(width, channels_in, channels_out);
+        let image_bytes = 4 * elements * tiles.count() * (channels_in + channels_out);
+        let images = (CHUNK_BYTES / image_bytes).max(1);
+        let rows = images * tiles.count();
+        let plane = |values| elements * plane_len(rows, values);
+        let columns = panels.columns().max(panels_back.columns());
+        // The last vectors of a row of gradients may reach past it.
+        let slack = 2 * width.lanes();
         Self {
             shape,
-            width: panels.width(),
-            panels: vec![panels; ELEMENTS],
-            epilogue: PaddedEpilogue::new(columns),
-            kernels: vec![0.0; ELEMENTS * shape.channels_out * shape.channels_in],
-            inputs: vec![0.0; ELEMENTS * shape.windows() * shape.channels_in],
-            products: vec![0.0; ELEMENTS * shape.windows() * columns],
-            columns,
+            width,
+            epilogue: PaddedEpilogue::new(panels.columns()),
+            kernels: vec![0.0; elements * channels_out * channels_in],
+            for_kernels: vec![0.0; elements * channels_in * panels.columns()],
+            inputs: vec![0.0; plane(channels_in) + slack],
+            products: vec![0.0; plane(columns)],
+            of_outputs: vec![0.0; plane(channels_out) + slack],
+            padded: vec![0.0; tiles.padded_len()],
+            panels: vec![panels; elements],
+            panels_back: vec![panels_back; elements],
+            images,
         }
     }
 
@@ -84,13 +181,75 @@ impl Winograd {
         self.epilogue.set(epilogue);
     }
 
-    /// As [`Direct::forward`](super::convolution::Direct::forward).
+    /// Convolution, pool if there is one, and epilogue of whole images. `winners` receives where in
+    /// its image the first tap of the position that won each window lies; a NaN wins and stays one.
+    /// Without a pool it stays as it is.
     ///
     /// # Panics
     /// If a length does not fit.
     pub fn forward(&mut self, input: &[f32], output: &mut [f32], winners: &mut [u32]) {
-        forward(self.width, self, input, output, winners);
+        let (input_len, output_len) = (self.shape.input_len(), self.shape.output_len());
+        let images = self.images;
+        let outputs = output.chunks_mut(images * output_len);
+        let mut winners = winners.chunks_mut(images * output_len);
+        for (input, output) in input.chunks(images * input_len).zip(outputs) {
+            let winners = winners.next().unwrap_or_default();
+            forward(self.width, self, input, output, winners);
+        }
     }
+
+    /// Gradients for the weights and, if there is room for it, the input, from the layer's input and
+    /// from winners and gradient of its output; the weights are those packed last.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn backward(
+        &mut self,
+        input: &[f32],
+        winners: &[u32],
+        of_output: &[f32],
+        for_weights: &mut [f32],
+        mut for_input: Option<&mut [f32]>,
+    ) {
+        if for_input.is_some() {
+            let matrices = self
+                .kernels
+                .chunks_exact(self.shape.channels_out * self.shape.channels_in);
+            for (panels, matrix) in self.panels_back.iter_mut().zip(matrices) {
+                panels.pack_columns(matrix);
+            }
+        }
+        self.for_kernels.fill(0.0);
+        let (input_len, output_len) = (self.shape.input_len(), self.shape.output_len());
+        let images = self.images;
+        for (index, input) in input.chunks(images * input_len).enumerate() {
+            let range =
+                |len| index * images * len..(index * images + input.len() / input_len) * len;
+            let winners = winners.get(range(output_len)).unwrap_or_default();
+            let of_output = &of_output[range(output_len)];
+            let for_input = match &mut for_input {
+                Some(all) => &mut all[range(input_len)],
+                None => &mut [],
+            };
+            backward(self.width, self, input, winners, of_output, for_input);
+        }
+        transform_kernels_back(self.width, self, for_weights);
+    }
+}
+
+/// Calls a function generic over vectors for each whole vector of channels, and for each of the last.
+macro_rules! for_each_vector {
+    ($V:ident, $channels:expr, |$channel:ident| $function:ident($($argument:expr),* $(,)?)) => {{
+        let mut $channel = 0;
+        while $channel + $V::LANES <= $channels {
+            $function::<$V>($($argument),*);
+            $channel += $V::LANES;
+        }
+        while $channel < $channels {
+            $function::<Single>($($argument),*);
+            $channel += 1;
+        }
+    }};
 }
 
 with_width! {
@@ -101,35 +260,23 @@ with_width! {
 /// As [`Vector`].
 #[inline(always)]
 unsafe fn transform_kernels_with<V: Vector>(layer: &mut Winograd, weights: &[f32]) {
-    let shape = layer.shape;
+    let (shape, points) = (layer.shape, Tiles::of(layer.shape).points);
     assert_eq!(weights.len(), shape.weights_len());
     let plane = shape.channels_out * shape.channels_in;
-    assert_eq!(layer.kernels.len(), ELEMENTS * plane);
+    assert_eq!(layer.kernels.len(), points * points * plane);
     for out in 0..shape.channels_out {
-        let source = weights[out * shape.depth()..][..shape.depth()].as_ptr();
-        let target = layer.kernels[out * shape.channels_in..].as_mut_ptr();
-        let mut channel = 0;
-        // SAFETY: the source holds KERNEL² times `channels_in` values, the target of each element a
-        // plane of which the channels of this output are left; the caller vouches for the processor.
+        let from = weights[out * shape.depth()..][..shape.depth()].as_ptr();
+        let to = layer.kernels[out * shape.channels_in..].as_mut_ptr();
+        // SAFETY: `from` holds kernel² times all channels, and each element of `to` a plane of which
+        // the channels of this output are left; the caller vouches for the processor.
         unsafe {
-            while channel + V::LANES <= shape.channels_in {
-                transform_kernel::<V>(
-                    source.add(channel),
-                    shape.channels_in,
-                    target.add(channel),
-                    plane,
-                );
-                channel += V::LANES;
-            }
-            while channel < shape.channels_in {
-                transform_kernel::<Single>(
-                    source.add(channel),
-                    shape.channels_in,
-                    target.add(channel),
-                    plane,
-                );
-                channel += 1;
-            }
+            for_each_vector!(V, shape.channels_in, |channel| transform_kernel(
+                points,
+                from.add(channel),
+                shape.channels_in,
+                to.add(channel),
+                plane,
+            ));
         }
     }
 }
@@ -137,65 +284,117 @@ unsafe fn transform_kernels_with<V: Vector>(layer: &mut Winograd, weights: &[f32
 /// G · g · Gᵀ.
 ///
 /// # Safety
-/// As [`Vector`]; KERNEL² vectors must be readable `from_stride` apart, and ELEMENTS writable
-/// `to_stride` apart.
+/// As [`Vector`]; vectors of the kernel must be readable `from_stride` apart, and those of all
+/// elements writable `to_stride` apart.
 #[inline(always)]
 unsafe fn transform_kernel<V: Vector>(
+    points: usize,
     from: *const f32,
     from_stride: usize,
     to: *mut f32,
     to_stride: usize,
 ) {
+    let size = points + 1 - OUTPUTS;
     // SAFETY: as the caller vouches for.
     unsafe {
-        let mut half = [[V::splat(0.0); KERNEL]; SIZE];
-        for column in 0..KERNEL {
-            let taps =
-                std::array::from_fn(|row| V::load(from.add((row * KERNEL + column) * from_stride)));
-            for (row, value) in kernel_points(taps).into_iter().enumerate() {
-                half[row][column] = value;
+        let zero = V::splat(0.0);
+        let mut half = [[zero; 5]; MOST_POINTS];
+        for column in 0..size {
+            let mut taps = [zero; 5];
+            for (row, tap) in taps.iter_mut().enumerate().take(size) {
+                *tap = V::load(from.add((row * size + column) * from_stride));
+            }
+            let values = kernel(points, taps);
+            for row in 0..points {
+                half[row][column] = values[row];
             }
         }
-        for (row, taps) in half.into_iter().enumerate() {
-            for (column, value) in kernel_points(taps).into_iter().enumerate() {
-                value.store(to.add((row * SIZE + column) * to_stride));
+        for row in 0..points {
+            let values = kernel(points, half[row]);
+            for column in 0..points {
+                values[column].store(to.add((row * points + column) * to_stride));
             }
         }
-    }
-}
-
-/// A kernel's row at the six points, each with its share of the interpolation's denominators.
-///
-/// # Safety
-/// As [`Vector`].
-#[inline(always)]
-unsafe fn kernel_points<V: Vector>([a, b, c, d, e]: [V; KERNEL]) -> [V; SIZE] {
-    // SAFETY: the caller vouches for the processor.
-    unsafe {
-        let [quarter, sixth, twenty_fourth] =
-            [0.25, -1.0 / 6.0, 1.0 / 24.0].map(|value| V::splat(value));
-        let [two, four, eight, sixteen] = [2.0, 4.0, 8.0, 16.0].map(|value| V::splat(value));
-        let (even, odd) = (a.add(c).add(e), b.add(d));
-        let even_of_two = a.add(four.mul(c)).add(sixteen.mul(e));
-        let odd_of_two = two.mul(b).add(eight.mul(d));
-        [
-            quarter.mul(a),
-            sixth.mul(even.add(odd)),
-            sixth.mul(even.sub(odd)),
-            twenty_fourth.mul(even_of_two.add(odd_of_two)),
-            twenty_fourth.mul(even_of_two.sub(odd_of_two)),
-            e,
-        ]
     }
 }
 
 with_width! {
-    fn forward(
-        layer: &mut Winograd,
-        input: &[f32],
-        output: &mut [f32],
-        winners: &mut [u32],
-    ) = forward_with;
+    fn transform_kernels_back(layer: &mut Winograd, for_weights: &mut [f32]) = transform_kernels_back_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn transform_kernels_back_with<V: Vector>(layer: &mut Winograd, for_weights: &mut [f32]) {
+    let (shape, points) = (layer.shape, Tiles::of(layer.shape).points);
+    assert_eq!(for_weights.len(), shape.weights_len());
+    let columns = layer.panels[0].columns();
+    let plane = shape.channels_in * columns;
+    assert_eq!(layer.for_kernels.len(), points * points * plane);
+    let mut taps = vec![0.0_f32; shape.kernel * shape.kernel * columns];
+    for channel_in in 0..shape.channels_in {
+        let from = layer.for_kernels[channel_in * columns..].as_ptr();
+        // SAFETY: each element of `from` holds a plane of which all columns of this channel are
+        // left; `taps` holds kernel² times all columns; the caller vouches for the processor.
+        unsafe {
+            for first in (0..columns).step_by(V::LANES) {
+                transform_kernel_back::<V>(
+                    points,
+                    from.add(first),
+                    plane,
+                    taps.as_mut_ptr().add(first),
+                    columns,
+                );
+            }
+        }
+        for (tap, values) in taps.chunks_exact(columns).enumerate() {
+            let targets = for_weights[tap * shape.channels_in + channel_in..].iter_mut();
+            for (target, value) in targets.step_by(shape.depth()).zip(values) {
+                *target = *value;
+            }
+        }
+    }
+}
+
+/// Gᵀ · u · G.
+///
+/// # Safety
+/// As [`Vector`]; vectors of all elements must be readable `from_stride` apart, and those of the
+/// kernel writable `to_stride` apart.
+#[inline(always)]
+unsafe fn transform_kernel_back<V: Vector>(
+    points: usize,
+    from: *const f32,
+    from_stride: usize,
+    to: *mut f32,
+    to_stride: usize,
+) {
+    let size = points + 1 - OUTPUTS;
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let zero = V::splat(0.0);
+        let mut half = [[zero; MOST_POINTS]; 5];
+        for column in 0..points {
+            let mut values = [zero; MOST_POINTS];
+            for (row, value) in values.iter_mut().enumerate().take(points) {
+                *value = V::load(from.add((row * points + column) * from_stride));
+            }
+            let taps = kernel_back(points, values);
+            for row in 0..size {
+                half[row][column] = taps[row];
+            }
+        }
+        for row in 0..size {
+            let taps = kernel_back(points, half[row]);
+            for column in 0..size {
+                taps[column].store(to.add((row * size + column) * to_stride));
+            }
+        }
+    }
+}
+
+with_width! {
+    fn forward(layer: &mut Winograd, input: &[f32], output: &mut [f32], winners: &mut [u32]) = forward_with;
 }
 
 /// # Safety
@@ -207,20 +406,12 @@ unsafe fn forward_with<V: Vector>(
     output: &mut [f32],
     winners: &mut [u32],
 ) {
-    let shape = layer.shape;
-    let images = input.chunks_exact(shape.input_len());
-    assert!(images.remainder().is_empty());
-    assert_eq!(output.len(), images.len() * shape.output_len());
-    assert_eq!(winners.len(), output.len());
-    assert_eq!(layer.width.lanes(), V::LANES);
-    let outputs = output.chunks_exact_mut(shape.output_len());
-    let winners = winners.chunks_exact_mut(shape.output_len());
-    for ((image, output), winners) in images.zip(outputs).zip(winners) {
-        // SAFETY: the caller vouches for the processor.
-        unsafe {
-            transform_windows::<V>(&shape, image, &mut layer.inputs);
-            multiply::<V>(layer);
-            pool_windows::<V>(layer, output, winners);
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        if layer.shape.kernel == 5 {
+            forward_of::<V, 8>(layer, input, output, winners);
+        } else {
+            forward_of::<V, 6>(layer, input, output, winners);
         }
     }
 }
@@ -228,36 +419,73 @@ unsafe fn forward_with<V: Vector>(
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-unsafe fn transform_windows<V: Vector>(shape: &Shape, image: &[f32], inputs: &mut [f32]) {
-    let (row, channels) = (shape.row(), shape.channels_in);
-    let plane = shape.windows() * channels;
-    assert_eq!(inputs.len(), ELEMENTS * plane);
-    for (window, origin) in shape.origins().enumerate() {
-        let source = &image[origin..];
-        assert!(source.len() >= (SIZE - 1) * row + SIZE * channels);
-        let (source, target) = (source.as_ptr(), inputs[window * channels..].as_mut_ptr());
-        let mut channel = 0;
-        // SAFETY: six rows of six values of all channels were checked to be there; each element has
-        // a plane of which the channels of this window are left; the caller vouches for the
-        // processor.
-        unsafe {
-            while channel + V::LANES <= channels {
-                transform_window::<V>(
-                    source.add(channel),
-                    (row, channels),
-                    target.add(channel),
-                    plane,
-                );
-                channel += V::LANES;
+unsafe fn forward_of<V: Vector, const POINTS: usize>(
+    layer: &mut Winograd,
+    input: &[f32],
+    output: &mut [f32],
+    winners: &mut [u32],
+) {
+    let tiles = Tiles::of(layer.shape);
+    let images = input.len() / layer.shape.input_len();
+    assert_eq!(input.len(), images * layer.shape.input_len());
+    assert_eq!(output.len(), images * layer.shape.output_len());
+    assert!(!layer.shape.pool || winners.len() == output.len());
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        transform_inputs::<V, POINTS>(&tiles, layer, input);
+        let rows = images * tiles.count();
+        let most_rows = layer.images * tiles.count();
+        multiply::<V>(
+            &layer.panels,
+            &layer.inputs,
+            rows,
+            &mut layer.products,
+            most_rows,
+        );
+        finish_tiles::<V, POINTS>(&tiles, layer, output, winners);
+    }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn transform_inputs<V: Vector, const POINTS: usize>(
+    tiles: &Tiles,
+    layer: &mut Winograd,
+    input: &[f32],
+) {
+    let channels = tiles.shape.channels_in;
+    let plane = plane_len(layer.images * tiles.count(), channels);
+    assert!(layer.inputs.len() >= POINTS * POINTS * plane);
+    let images = input.chunks_exact(tiles.shape.input_len());
+    assert!(images.len() <= layer.images);
+    for (index, image) in images.enumerate() {
+        let image = if tiles.fits() {
+            image
+        } else {
+            let rows = layer.padded.chunks_exact_mut(tiles.padded_row());
+            for (row, source) in rows.zip(image.chunks_exact(tiles.shape.row())) {
+                row[..source.len()].copy_from_slice(source);
             }
-            while channel < channels {
-                transform_window::<Single>(
-                    source.add(channel),
+            &layer.padded
+        };
+        for (tile, origin) in tiles.origins().enumerate() {
+            let row = tiles.padded_row();
+            let source = &image[origin..];
+            assert!(source.len() >= (POINTS - 1) * row + POINTS * channels);
+            let from = source.as_ptr();
+            let to = layer.inputs[(index * tiles.count() + tile) * channels..].as_mut_ptr();
+            // SAFETY: POINTS rows of POINTS values of all channels were checked to be there; each
+            // element has a plane of which the channels of this tile are left; the caller vouches
+            // for the processor.
+            unsafe {
+                for_each_vector!(V, channels, |channel| transform_input_of(
+                    POINTS,
+                    from.add(channel),
                     (row, channels),
-                    target.add(channel),
+                    to.add(channel),
                     plane,
-                );
-                channel += 1;
+                ));
             }
         }
     }
@@ -266,10 +494,11 @@ unsafe fn transform_windows<V: Vector>(shape: &Shape, image: &[f32], inputs: &mu
 /// Bᵀ · d · B.
 ///
 /// # Safety
-/// As [`Vector`]; SIZE rows of SIZE vectors must be readable at the strides given, and ELEMENTS
-/// vectors writable `plane` apart.
+/// As [`Vector`]; rows and columns of vectors must be readable at the strides given, and those of
+/// all elements writable `plane` apart.
 #[inline(always)]
-unsafe fn transform_window<V: Vector>(
+unsafe fn transform_input_of<V: Vector>(
+    points: usize,
     from: *const f32,
     (row_stride, column_stride): (usize, usize),
     to: *mut f32,
@@ -277,77 +506,65 @@ unsafe fn transform_window<V: Vector>(
 ) {
     // SAFETY: as the caller vouches for.
     unsafe {
-        let mut half = [[V::splat(0.0); SIZE]; SIZE];
-        for column in 0..SIZE {
-            let from = from.add(column * column_stride);
-            let values = std::array::from_fn(|row| V::load(from.add(row * row_stride)));
-            for (row, value) in input_points(values).into_iter().enumerate() {
-                half[row][column] = value;
+        let zero = V::splat(0.0);
+        let mut half = [[zero; MOST_POINTS]; MOST_POINTS];
+        for column in 0..points {
+            let mut values = [zero; MOST_POINTS];
+            for (row, value) in values.iter_mut().enumerate().take(points) {
+                *value = V::load(from.add(row * row_stride + column * column_stride));
+            }
+            let values = input(points, values);
+            for row in 0..points {
+                half[row][column] = values[row];
             }
         }
-        for (row, values) in half.into_iter().enumerate() {
-            let to = to.add(row * SIZE * plane);
-            for (column, value) in input_points(values).into_iter().enumerate() {
-                value.store(to.add(column * plane));
+        for row in 0..points {
+            let values = input(points, half[row]);
+            for column in 0..points {
+                values[column].store(to.add((row * points + column) * plane));
             }
         }
     }
 }
 
-/// # Safety
-/// As [`Vector`].
-#[inline(always)]
-unsafe fn input_points<V: Vector>([a, b, c, d, e, f]: [V; SIZE]) -> [V; SIZE] {
-    // SAFETY: the caller vouches for the processor.
-    unsafe {
-        let [two, four, five] = [2.0, 4.0, 5.0].map(|value| V::splat(value));
-        let (even, odd) = (e.sub(four.mul(c)), d.sub(four.mul(b)));
-        let (even_of_two, odd_of_two) = (e.sub(c), two.mul(d.sub(b)));
-        [
-            four.mul(a).sub(five.mul(c)).add(e),
-            even.add(odd),
-            even.sub(odd),
-            even_of_two.add(odd_of_two),
-            even_of_two.sub(odd_of_two),
-            four.mul(b).sub(five.mul(d)).add(f),
-        ]
-    }
-}
-
-/// Products of all windows, element by element.
+/// Products of the rows of all elements with their panels.
 ///
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-unsafe fn multiply<V: Vector>(layer: &mut Winograd) {
-    let (windows, depth, columns) = (
-        layer.shape.windows(),
-        layer.shape.channels_in,
-        layer.columns,
-    );
-    let inputs = layer.inputs.chunks_exact(windows * depth);
-    let products = layer.products.chunks_exact_mut(windows * columns);
-    for ((panels, inputs), products) in layer.panels.iter().zip(inputs).zip(products) {
+unsafe fn multiply<V: Vector>(
+    panels: &[Panels],
+    lefts: &[f32],
+    rows: usize,
+    products: &mut [f32],
+    most_rows: usize,
+) {
+    let (depth, columns) = (panels[0].depth(), panels[0].columns());
+    assert!(rows > 0 && rows <= most_rows);
+    let lefts = lefts.chunks_exact(plane_len(most_rows, depth));
+    let products = products.chunks_exact_mut(plane_len(most_rows, columns));
+    assert!(lefts.len() >= panels.len() && products.len() >= panels.len());
+    for ((panels, left), products) in panels.iter().zip(lefts).zip(products) {
         for (block, panel) in panels
             .values()
             .chunks_exact(2 * V::LANES * depth)
             .enumerate()
         {
-            for first in (0..windows).step_by(ROWS) {
-                // Past the last window the last is computed again, and stored again.
-                let window = |row: usize| (first + row).min(windows - 1);
-                let rows: [usize; ROWS] = std::array::from_fn(window);
-                // SAFETY: a window has `depth` inputs and `columns` products, whole blocks of two
-                // vectors; the panel has two vectors for each input; the caller vouches for the
-                // processor.
+            for first in (0..rows).step_by(ROWS) {
+                // Past the last row the last is computed again, and stored again.
+                let row = |row: usize| (first + row).min(rows - 1);
+                // SAFETY: a row has `depth` values on the left and `columns`, whole blocks of two
+                // vectors, among the products; the panel has two vectors for each value; the caller
+                // vouches for the processor.
                 unsafe {
-                    let pointers = rows.map(|row| inputs.as_ptr().add(row * depth));
+                    let pointer = |at: usize| left.as_ptr().add(row(at) * depth);
+                    let pointers = [pointer(0), pointer(1), pointer(2), pointer(3)];
                     let tile =
                         tile::accumulate::<V>(tile::zeros(), pointers, panel.as_ptr(), depth);
-                    for (row, sums) in rows.into_iter().zip(tile) {
+                    for (at, sums) in tile.into_iter().enumerate() {
                         let target = products
                             .as_mut_ptr()
-                            .add(row * columns + block * 2 * V::LANES);
+                            .add(row(at) * columns + block * 2 * V::LANES);
                         sums[0].store(target);
                         sums[1].store(target.add(V::LANES));
                     }
@@ -357,68 +574,406 @@ unsafe fn multiply<V: Vector>(layer: &mut Winograd) {
     }
 }
 
+/// From products to outputs.
+///
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-unsafe fn pool_windows<V: Vector>(layer: &Winograd, output: &mut [f32], winners: &mut [u32]) {
-    let (shape, columns) = (layer.shape, layer.columns);
-    let plane = shape.windows() * columns;
-    assert_eq!(layer.products.len(), ELEMENTS * plane);
-    for (window, origin) in shape.origins().enumerate() {
-        let places = shape.positions().map(|position| (origin + position) as u32);
-        for first in (0..columns).step_by(2 * V::LANES) {
-            let range = window * shape.channels_out + first..(window + 1) * shape.channels_out;
-            // SAFETY: each element has a plane in which this block of this window's columns lies;
-            // the caller vouches for the processor.
+unsafe fn finish_tiles<V: Vector, const POINTS: usize>(
+    tiles: &Tiles,
+    layer: &Winograd,
+    output: &mut [f32],
+    winners: &mut [u32],
+) {
+    let shape = &tiles.shape;
+    let columns = layer.panels[0].columns();
+    let plane = plane_len(layer.images * tiles.count(), columns);
+    assert!(layer.products.len() >= POINTS * POINTS * plane);
+    let mut row = 0;
+    let mut winners = winners.chunks_exact_mut(shape.output_len());
+    for output in output.chunks_exact_mut(shape.output_len()) {
+        let winners = winners.next().unwrap_or_default();
+        for tile in 0..tiles.count() {
+            let place = (tile / tiles.across * OUTPUTS, tile % tiles.across * OUTPUTS);
+            for first in (0..shape.channels_out).step_by(V::LANES) {
+                // SAFETY: each element has a plane of products in which this tile's row has whole
+                // vectors; the caller vouches for the processor.
+                unsafe {
+                    let from = layer.products[row * columns + first..].as_ptr();
+                    let values = output_tile::<V>(POINTS, from, plane);
+                    if shape.pool {
+                        for (window, places, positions) in windows(shape, place) {
+                            let range = window * shape.channels_out + first
+                                ..(window + 1) * shape.channels_out;
+                            let positions = positions.map(|(down, right)| values[down][right]);
+                            let (highest, winner) = pool_window(positions, places);
+                            let finished = layer.epilogue.finish(highest, first);
+                            store([finished], &mut output[range.clone()]);
+                            store_winners::<V>(winner, &mut winners[range]);
+                        }
+                    } else {
+                        for (position, (down, right)) in positions(shape, place) {
+                            let range = position * shape.channels_out + first
+                                ..(position + 1) * shape.channels_out;
+                            let finished = layer.epilogue.finish(values[down][right], first);
+                            store([finished], &mut output[range]);
+                        }
+                    }
+                }
+            }
+            row += 1;
+        }
+    }
+}
+
+/// The pool windows in the tile whose first output is at `place`: the number of each in its image,
+/// where in the input its four positions begin, and where in the tile they are.
+#[inline(always)]
+fn windows(
+    shape: &Shape,
+    (top, left): (usize, usize),
+) -> impl Iterator<Item = (usize, [u32; 4], [(usize, usize); 4])> + use<> {
+    let (height, width) = (shape.output_height(), shape.output_width());
+    let (row, channels) = (shape.row(), shape.channels_in);
+    let corners = [(0, 0), (0, 2), (2, 0), (2, 2)].into_iter();
+    corners.filter_map(move |(down, right)| {
+        let (y, x) = ((top + down) / 2, (left + right) / 2);
+        let positions = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(y, x)| (down + y, right + x));
+        let places = positions.map(|(y, x)| ((top + y) * row + (left + x) * channels) as u32);
+        (y < height && x < width).then_some((y * width + x, places, positions))
+    })
+}
+
+/// The outputs of a layer without a pool in the tile whose first output is at `place`: the number of
+/// each in its image, and where in the tile it is.
+#[inline(always)]
+fn positions(
+    shape: &Shape,
+    (top, left): (usize, usize),
+) -> impl Iterator<Item = (usize, (usize, usize))> + use<> {
+    let (height, width) = (shape.output_height(), shape.output_width());
+    (0..OUTPUTS * OUTPUTS).filter_map(move |place| {
+        let (down, right) = (place / OUTPUTS, place % OUTPUTS);
+        let (y, x) = (top + down, left + right);
+        (y < height && x < width).then_some((y * width + x, (down, right)))
+    })
+}
+
+/// Aᵀ · m · A.
+///
+/// # Safety
+/// As [`Vector`]; vectors of all elements must be readable `plane` apart.
+#[inline(always)]
+unsafe fn output_tile<V: Vector>(
+    points: usize,
+    from: *const f32,
+    plane: usize,
+) -> [[V; OUTPUTS]; OUTPUTS] {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let zero = V::splat(0.0);
+        let mut half = [[zero; MOST_POINTS]; OUTPUTS];
+        for column in 0..points {
+            let mut values = [zero; MOST_POINTS];
+            for (row, value) in values.iter_mut().enumerate().take(points) {
+                *value = V::load(from.add((row * points + column) * plane));
+            }
+            let values = output(points, values);
+            for row in 0..OUTPUTS {
+                half[row][column] = values[row];
+            }
+        }
+        let mut values = [[zero; OUTPUTS]; OUTPUTS];
+        for row in 0..OUTPUTS {
+            values[row] = output(points, half[row]);
+        }
+        values
+    }
+}
+
+with_width! {
+    fn backward(
+        layer: &mut Winograd,
+        input: &[f32],
+        winners: &[u32],
+        of_output: &[f32],
+        for_input: &mut [f32],
+    ) = backward_with;
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn backward_with<V: Vector>(
+    layer: &mut Winograd,
+    input: &[f32],
+    winners: &[u32],
+    of_output: &[f32],
+    for_input: &mut [f32],
+) {
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        if layer.shape.kernel == 5 {
+            backward_of::<V, 8>(layer, input, winners, of_output, for_input);
+        } else {
+            backward_of::<V, 6>(layer, input, winners, of_output, for_input);
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn backward_of<V: Vector, const POINTS: usize>(
+    layer: &mut Winograd,
+    input: &[f32],
+    winners: &[u32],
+    of_output: &[f32],
+    for_input: &mut [f32],
+) {
+    let shape = layer.shape;
+    let tiles = Tiles::of(shape);
+    let images = input.len() / shape.input_len();
+    assert_eq!(input.len(), images * shape.input_len());
+    assert_eq!(of_output.len(), images * shape.output_len());
+    assert!(!shape.pool || winners.len() == of_output.len());
+    let (rows, most_rows) = (images * tiles.count(), layer.images * tiles.count());
+    // SAFETY: the caller vouches for the processor.
+    unsafe {
+        transform_inputs::<V, POINTS>(&tiles, layer, input);
+        transform_gradients::<V, POINTS>(&tiles, layer, winners, of_output);
+        add_for_kernels::<V>(layer, rows, most_rows);
+        if !for_input.is_empty() {
+            assert_eq!(for_input.len(), input.len());
+            multiply::<V>(
+                &layer.panels_back,
+                &layer.of_outputs,
+                rows,
+                &mut layer.products,
+                most_rows,
+            );
+            add_for_inputs::<V, POINTS>(&tiles, layer, for_input);
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn transform_gradients<V: Vector, const POINTS: usize>(
+    tiles: &Tiles,
+    layer: &mut Winograd,
+    winners: &[u32],
+    of_output: &[f32],
+) {
+    let shape = &tiles.shape;
+    let channels = shape.channels_out;
+    let plane = plane_len(layer.images * tiles.count(), channels);
+    assert!(layer.of_outputs.len() >= POINTS * POINTS * plane);
+    let mut winners = winners.chunks_exact(shape.output_len());
+    let mut row = 0;
+    for of_output in of_output.chunks_exact(shape.output_len()) {
+        let winners = winners.next().unwrap_or_default();
+        for tile in 0..tiles.count() {
+            let place = (tile / tiles.across * OUTPUTS, tile % tiles.across * OUTPUTS);
+            let to = layer.of_outputs[row * channels..].as_mut_ptr();
+            // SAFETY: each element has a plane of which the channels of this tile are left; windows
+            // and positions lie within the outputs, which have all channels; the caller vouches for
+            // the processor.
             unsafe {
-                let products = layer.products[window * columns + first..].as_ptr();
-                let epilogue = BlockEpilogue::<V>::load(&layer.epilogue, first);
-                let low = outputs::<V>(products, plane);
-                let high = outputs::<V>(products.add(V::LANES), plane);
-                let tile = std::array::from_fn(|position| [low[position], high[position]]);
-                pool(
-                    tile,
-                    &epilogue,
-                    places,
-                    &mut output[range.clone()],
-                    &mut winners[range],
-                );
+                for_each_vector!(V, channels, |channel| transform_gradient(
+                    POINTS,
+                    shape,
+                    place,
+                    channel,
+                    (winners, of_output),
+                    to.add(channel),
+                    plane,
+                ));
+            }
+            row += 1;
+        }
+    }
+}
+
+/// A · g · Aᵀ, where only the positions that won their windows have a gradient.
+///
+/// # Safety
+/// As [`Vector`]; `channel` must begin a vector of the outputs' channels, and vectors of all elements
+/// be writable `plane` apart.
+#[inline(always)]
+unsafe fn transform_gradient<V: Vector>(
+    points: usize,
+    shape: &Shape,
+    place: (usize, usize),
+    channel: usize,
+    (winners, of_output): (&[u32], &[f32]),
+    to: *mut f32,
+    plane: usize,
+) {
+    // SAFETY: as the caller vouches for.
+    unsafe {
+        let zero = V::splat(0.0);
+        let mut gradient = [[zero; OUTPUTS]; OUTPUTS];
+        if shape.pool {
+            for (window, places, positions) in windows(shape, place) {
+                let at = window * shape.channels_out + channel;
+                let value = V::load(of_output.as_ptr().add(at));
+                let winner = V::load_integers(winners.as_ptr().add(at).cast());
+                for ((down, right), place) in positions.into_iter().zip(places) {
+                    let place = V::splat_integer(place as i32);
+                    gradient[down][right] = value.where_same(winner, place);
+                }
+            }
+        } else {
+            for (position, (down, right)) in positions(shape, place) {
+                let at = position * shape.channels_out + channel;
+                gradient[down][right] = V::load(of_output.as_ptr().add(at));
+            }
+        }
+        let mut half = [[zero; OUTPUTS]; MOST_POINTS];
+        for column in 0..OUTPUTS {
+            let values = output_back(points, gradient.map(|row| row[column]));
+            for row in 0..points {
+                half[row][column] = values[row];
+            }
+        }
+        for row in 0..points {
+            let values = output_back(points, half[row]);
+            for column in 0..points {
+                values[column].store(to.add((row * points + column) * plane));
             }
         }
     }
 }
 
-/// Aᵀ · m · A: the four outputs of a window.
+/// Adds the products of inputs and gradients of these tiles to the transformed weights' gradient.
 ///
-/// # Safety
-/// As [`Vector`]; ELEMENTS vectors must be readable `plane` apart.
-#[inline(always)]
-unsafe fn outputs<V: Vector>(products: *const f32, plane: usize) -> [V; 4] {
-    // SAFETY: as the caller vouches for.
-    unsafe {
-        let mut half = [[V::splat(0.0); 2]; SIZE];
-        for (column, half) in half.iter_mut().enumerate() {
-            let products = products.add(column * plane);
-            *half = output_pair(std::array::from_fn(|row| {
-                V::load(products.add(row * SIZE * plane))
-            }));
-        }
-        let top = output_pair(half.map(|pair| pair[0]));
-        let bottom = output_pair(half.map(|pair| pair[1]));
-        [top[0], top[1], bottom[0], bottom[1]]
-    }
-}
-
 /// # Safety
 /// As [`Vector`].
 #[inline(always)]
-unsafe fn output_pair<V: Vector>([a, b, c, d, e, f]: [V; SIZE]) -> [V; 2] {
-    // SAFETY: the caller vouches for the processor.
+unsafe fn add_for_kernels<V: Vector>(layer: &mut Winograd, rows: usize, most_rows: usize) {
+    let (channels_in, channels_out) = (layer.shape.channels_in, layer.shape.channels_out);
+    let columns = layer.panels[0].columns();
+    let elements = layer.panels.len();
+    assert!(rows > 0 && rows <= most_rows);
+    let (left_plane, right_plane) = (
+        plane_len(most_rows, channels_in),
+        plane_len(most_rows, channels_out),
+    );
+    assert!(layer.inputs.len() >= elements * left_plane + ROWS);
+    assert!(layer.of_outputs.len() >= elements * right_plane + 2 * V::LANES);
+    let planes = layer.for_kernels.chunks_exact_mut(channels_in * columns);
+    for (element, plane) in planes.enumerate() {
+        for first in (0..channels_in).step_by(ROWS) {
+            for column in (0..columns).step_by(2 * V::LANES) {
+                // SAFETY: rows of both factors are there for all tiles; what is read past their
+                // channels lies within the next row or the values behind the last; sums are stored
+                // for channels there are, in rows of `columns`, whole blocks; the caller vouches
+                // for the processor.
+                unsafe {
+                    let left = layer.inputs.as_ptr().add(element * left_plane + first);
+                    let right = layer
+                        .of_outputs
+                        .as_ptr()
+                        .add(element * right_plane + column);
+                    let tile = tile::accumulate_outer::<V>(
+                        (left, channels_in),
+                        (right, channels_out),
+                        rows,
+                    );
+                    for (row, sums) in tile.into_iter().enumerate().take(channels_in - first) {
+                        let target = plane.as_mut_ptr().add((first + row) * columns + column);
+                        for (half, sum) in sums.into_iter().enumerate() {
+                            let target = target.add(half * V::LANES);
+                            V::load(target).add(sum).store(target);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// From gradients of transformed inputs to those of inputs.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn add_for_inputs<V: Vector, const POINTS: usize>(
+    tiles: &Tiles,
+    layer: &mut Winograd,
+    for_input: &mut [f32],
+) {
+    let shape = &tiles.shape;
+    let columns = layer.panels_back[0].columns();
+    let plane = plane_len(layer.images * tiles.count(), columns);
+    assert!(layer.products.len() >= POINTS * POINTS * plane);
+    let mut row = 0;
+    for image in for_input.chunks_exact_mut(shape.input_len()) {
+        layer.padded.fill(0.0);
+        for origin in tiles.origins() {
+            let target = &mut layer.padded[origin..];
+            let strides = (tiles.padded_row(), shape.channels_in);
+            assert!(target.len() >= (POINTS - 1) * strides.0 + POINTS * strides.1);
+            let (to, from) = (
+                target.as_mut_ptr(),
+                layer.products[row * columns..].as_ptr(),
+            );
+            // SAFETY: POINTS rows of POINTS values of all channels were checked to be there; each
+            // element has a plane in which this tile's row has all channels; the caller vouches for
+            // the processor.
+            unsafe {
+                for_each_vector!(V, shape.channels_in, |channel| add_for_input(
+                    POINTS,
+                    from.add(channel),
+                    plane,
+                    to.add(channel),
+                    strides,
+                ));
+            }
+            row += 1;
+        }
+        let rows = layer.padded.chunks_exact(tiles.padded_row());
+        for (row, target) in rows.zip(image.chunks_exact_mut(shape.row())) {
+            target.copy_from_slice(&row[..target.len()]);
+        }
+    }
+}
+
+/// Adds B · v · Bᵀ.
+///
+/// # Safety
+/// As [`Vector`]; vectors of all elements must be readable `plane` apart, and rows and columns of
+/// vectors writable at the strides given.
+#[inline(always)]
+unsafe fn add_for_input<V: Vector>(
+    points: usize,
+    from: *const f32,
+    plane: usize,
+    to: *mut f32,
+    (row_stride, column_stride): (usize, usize),
+) {
+    // SAFETY: as the caller vouches for.
     unsafe {
-        let two = V::splat(2.0);
-        [
-            a.add(b.add(c)).add(d.add(e)),
-            b.sub(c).add(two.mul(d.sub(e))).add(f),
-        ]
+        let zero = V::splat(0.0);
+        let mut half = [[zero; MOST_POINTS]; MOST_POINTS];
+        for column in 0..points {
+            let mut values = [zero; MOST_POINTS];
+            for (row, value) in values.iter_mut().enumerate().take(points) {
+                *value = V::load(from.add((row * points + column) * plane));
+            }
+            let values = input_back(points, values);
+            for row in 0..points {
+                half[row][column] = values[row];
+            }
+        }
+        for row in 0..points {
+            let values = input_back(points, half[row]);
+            for column in 0..points {
+                let to = to.add(row * row_stride + column * column_stride);
+                V::load(to).add(values[column]).store(to);
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::Activations;
 use super::normalisation::Normalisation;
 use crate::kernels::batch_norm::Statistics;
 use crate::kernels::convolution::{Direct, Epilogue, Shape};
-use crate::kernels::sparse::Backward;
+use crate::kernels::sparse::Sparse;
 use crate::kernels::sums::bias_gradient;
 use crate::kernels::width::Width;
 use crate::kernels::winograd::{self, Winograd};
@@ -15,8 +15,7 @@ use crate::kernels::winograd::{self, Winograd};
 pub(super) struct Convolution {
     width: Width,
     shape: Shape,
-    forward: Forward,
-    backward: Backward,
+    kernels: Kernels,
     normalisation: Normalisation,
     ones: Vec<f32>,
     /// Highest convolved values `[images, windows, channels]`.
@@ -26,10 +25,13 @@ pub(super) struct Convolution {
     pub(super) output: Activations,
 }
 
+/// How a layer is computed.
 #[derive(Clone, Debug)]
-enum Forward {
-    Direct(Direct),
-    Winograd(Winograd),
+enum Kernels {
+    /// Tap by tap, and back by the positions that won their windows.
+    Taps { forward: Direct, backward: Sparse },
+    /// Tile by tile.
+    Tiles(Winograd),
 }
 
 impl Convolution {
@@ -37,17 +39,19 @@ impl Convolution {
         Self {
             width,
             shape,
-            forward: if winograd::is_worthwhile(&shape) {
-                Forward::Winograd(Winograd::new(width, shape))
+            kernels: if winograd::is_worthwhile(&shape) {
+                Kernels::Tiles(Winograd::new(width, shape))
             } else {
-                Forward::Direct(Direct::new(width, shape))
+                Kernels::Taps {
+                    forward: Direct::new(width, shape),
+                    backward: Sparse::new(width, shape),
+                }
             },
-            backward: Backward::new(width, shape),
             normalisation: Normalisation::new(width, shape.channels_out, has_norm),
             ones: vec![1.0; shape.channels_out],
             pooled: Vec::new(),
             winners: Vec::new(),
-            output: Activations::new(shape.output_len(), Backward::slack(width)),
+            output: Activations::new(shape.output_len(), Sparse::slack(width)),
         }
     }
 
@@ -77,7 +81,7 @@ impl Convolution {
         self.winners.resize(images * self.shape.output_len(), 0);
         if has_norm {
             self.pooled.resize(images * self.shape.output_len(), 0.0);
-            self.forward.run(
+            self.kernels.forward(
                 weights,
                 epilogue,
                 input.values(),
@@ -87,7 +91,7 @@ impl Convolution {
             self.normalisation
                 .forward(norm, &self.pooled, self.output.values_mut());
         } else {
-            self.forward.run(
+            self.kernels.forward(
                 weights,
                 epilogue,
                 input.values(),
@@ -109,7 +113,7 @@ impl Convolution {
             relu: true,
         };
         self.winners.resize(images * self.shape.output_len(), 0);
-        self.forward.run(
+        self.kernels.forward(
             weights,
             epilogue,
             input.values(),
@@ -134,19 +138,24 @@ impl Convolution {
         self.normalisation
             .backward((&self.pooled, output), gradient, for_norm);
         bias_gradient(self.width, gradient, for_bias);
-        self.backward.weights(
-            input.values_with_slack(),
-            &self.winners,
-            gradient,
-            for_weights,
-        );
-        if wants_input {
-            self.backward.input(
-                weights,
-                &self.winners,
-                gradient,
-                input.gradient_with_slack(),
-            );
+        match &mut self.kernels {
+            Kernels::Taps { backward, .. } => {
+                backward.weights(
+                    input.values_with_slack(),
+                    &self.winners,
+                    gradient,
+                    for_weights,
+                );
+                if wants_input {
+                    let for_input = input.gradient_with_slack();
+                    backward.input(weights, &self.winners, gradient, for_input);
+                }
+            }
+            Kernels::Tiles(winograd) => {
+                let (input, for_input) = input.values_and_gradient();
+                let for_input = wants_input.then_some(for_input);
+                winograd.backward(input, &self.winners, gradient, for_weights, for_input);
+            }
         }
     }
 
@@ -157,8 +166,8 @@ impl Convolution {
     }
 }
 
-impl Forward {
-    fn run(
+impl Kernels {
+    fn forward(
         &mut self,
         weights: &[f32],
         epilogue: Epilogue,
@@ -167,11 +176,11 @@ impl Forward {
         winners: &mut [u32],
     ) {
         match self {
-            Self::Direct(direct) => {
-                direct.pack(weights, epilogue);
-                direct.forward(input, output, winners);
+            Self::Taps { forward, .. } => {
+                forward.pack(weights, epilogue);
+                forward.forward(input, output, winners);
             }
-            Self::Winograd(winograd) => {
+            Self::Tiles(winograd) => {
                 winograd.pack(weights, epilogue);
                 winograd.forward(input, output, winners);
             }
