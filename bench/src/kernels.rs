@@ -3,8 +3,8 @@
 //!
 //! A multiplication and an addition are two operations, as are a division or a square root one each.
 //! Comparisons of the pool, packing and transforms are not counted: they lower the rate. A sparse
-//! gradient counts the terms that are not 0, and Winograd's convolution the products that it makes, a
-//! third of those that it saves.
+//! gradient counts the terms that are not 0, and Winograd's convolution the products that it makes, not
+//! those that it saves.
 
 use std::hint::black_box;
 
@@ -14,15 +14,13 @@ use tabsweep_trainer::kernels::batch_norm::BatchNorm;
 use tabsweep_trainer::kernels::convolution::{Direct, Epilogue, Shape};
 use tabsweep_trainer::kernels::cross_entropy::mean_loss;
 use tabsweep_trainer::kernels::matrix::{Right, transpose};
-use tabsweep_trainer::kernels::sparse::Backward;
+use tabsweep_trainer::kernels::sparse::Sparse;
 use tabsweep_trainer::kernels::update::{AdamwStep, adamw};
 use tabsweep_trainer::kernels::width::Width;
 use tabsweep_trainer::kernels::winograd::{Winograd, is_worthwhile};
 
-/// Positions of a pool window.
-const POSITIONS: usize = 4;
-/// Elements of a window that Winograd's convolution brings into products.
-const WINOGRAD_ELEMENTS: usize = 36;
+/// Rows and columns of outputs that Winograd's convolution computes at a time.
+const TILE: usize = 4;
 /// For each weight.
 const ADAMW_OPERATIONS: usize = 14;
 /// For each value: its share of mean and variance, and the result.
@@ -78,8 +76,7 @@ pub fn all(
     };
     for (index, shape) in architecture.convolutions().into_iter().enumerate() {
         let layer = format!("convolution {}", index + 1);
-        bench.add_forward(&layer, shape);
-        bench.add_gradients(&layer, shape, index > 0);
+        bench.add_convolution(&layer, shape, index > 0);
         if setting.batch_norm {
             let windows = shape.output_len() / shape.channels_out;
             bench.add_batch_norm(index + 1, windows, shape.channels_out);
@@ -102,6 +99,19 @@ pub fn all(
     Ok(bench.kernels)
 }
 
+/// What a convolution reads and writes.
+#[derive(Clone)]
+struct Memory {
+    /// Some values longer than the images, as gradients want it.
+    input: Vec<f32>,
+    images_len: usize,
+    weights: Vec<f32>,
+    ones: Vec<f32>,
+    output: Vec<f32>,
+    winners: Vec<u32>,
+    of_output: Vec<f32>,
+}
+
 /// Collects kernels that all work on batches of one size.
 struct Bench {
     width: Width,
@@ -119,66 +129,96 @@ impl Bench {
         });
     }
 
-    fn add_forward(&mut self, layer: &str, shape: Shape) {
-        let input = self.numbers(self.images * shape.input_len());
-        let weights = self.numbers(shape.weights_len());
-        let mut output = vec![0.0; self.images * shape.output_len()];
-        let mut winners = vec![0; output.len()];
-        let ones = vec![1.0; shape.channels_out];
-        let products = output.len() * shape.channels_in;
+    /// A convolution with its pool, as [`is_worthwhile`] decides.
+    fn add_convolution(&mut self, layer: &str, shape: Shape, wants_input: bool) {
+        let memory = self.layer_memory(shape);
         if is_worthwhile(&shape) {
-            let mut kernel = Winograd::new(self.width, shape);
-            let name = format!("{layer}, forward, Winograd");
-            self.add(name, 2 * WINOGRAD_ELEMENTS * products, move || {
-                kernel.pack(&weights, plain(&ones));
-                kernel.forward(&input, &mut output, &mut winners);
-            });
+            self.add_tiles(layer, shape, memory, wants_input);
         } else {
-            let mut kernel = Direct::new(self.width, shape);
-            let taps = shape.kernel * shape.kernel;
-            let name = format!("{layer}, forward, direct");
-            self.add(name, 2 * POSITIONS * taps * products, move || {
-                kernel.pack(&weights, plain(&ones));
-                kernel.forward(&input, &mut output, &mut winners);
-            });
+            self.add_taps(layer, shape, memory, wants_input);
         }
     }
 
-    fn add_gradients(&mut self, layer: &str, shape: Shape, wants_input: bool) {
-        let slack = Backward::slack(self.width);
-        let input = self.numbers(self.images * shape.input_len() + slack);
-        let weights = self.numbers(shape.weights_len());
-        let of_output = self.half_zeros(self.images * shape.output_len());
-        let winners = self.winners(shape, &input[..self.images * shape.input_len()]);
-        let terms = of_output.iter().filter(|value| **value != 0.0).count();
-        let operations = 2 * shape.depth() * terms;
-
-        if wants_input {
-            let mut kernel = Backward::new(self.width, shape);
-            let (winners, of_output) = (winners.clone(), of_output.clone());
-            let mut gradient = vec![0.0; input.len()];
-            let name = format!("{layer}, gradient of input");
-            self.add(name, operations, move || {
-                kernel.input(&weights, &winners, &of_output, &mut gradient);
-            });
+    fn layer_memory(&mut self, shape: Shape) -> Memory {
+        Memory {
+            input: self.numbers(self.images * shape.input_len() + Sparse::slack(self.width)),
+            images_len: self.images * shape.input_len(),
+            weights: self.numbers(shape.weights_len()),
+            ones: vec![1.0; shape.channels_out],
+            output: vec![0.0; self.images * shape.output_len()],
+            winners: vec![0; self.images * shape.output_len()],
+            of_output: self.half_zeros(self.images * shape.output_len()),
         }
-        let mut kernel = Backward::new(self.width, shape);
-        let mut gradient = vec![0.0; shape.weights_len()];
-        let name = format!("{layer}, gradient of weights");
-        self.add(name, operations, move || {
-            kernel.weights(&input, &winners, &of_output, &mut gradient);
+    }
+
+    fn add_tiles(&mut self, layer: &str, shape: Shape, mut memory: Memory, wants_input: bool) {
+        let points = TILE + shape.kernel - 1;
+        let tiles = |size: usize| (size + 1 - shape.kernel).div_ceil(TILE);
+        let tiles = self.images * tiles(shape.height) * tiles(shape.width);
+        let products = points * points * tiles * shape.channels_in * shape.channels_out;
+        let mut kernel = Winograd::new(self.width, shape);
+        let mut forward = move |memory: &mut Memory| {
+            kernel.pack(&memory.weights, plain(&memory.ones));
+            let input = &memory.input[..memory.images_len];
+            kernel.forward(input, &mut memory.output, &mut memory.winners);
+        };
+        forward(&mut memory);
+
+        let mut kernel = Winograd::new(self.width, shape);
+        kernel.pack(&memory.weights, plain(&memory.ones));
+        let back = memory.clone();
+        let mut for_weights = vec![0.0; shape.weights_len()];
+        let mut for_input = wants_input.then(|| vec![0.0; memory.images_len]);
+        let gradients = if wants_input { 2 } else { 1 };
+        let name = format!("{layer}, forward, Winograd");
+        self.add(name, 2 * products, move || forward(&mut memory));
+        let name = format!("{layer}, backward, Winograd");
+        self.add(name, 2 * gradients * products, move || {
+            let input = &back.input[..back.images_len];
+            let for_input = for_input.as_deref_mut();
+            kernel.backward(
+                input,
+                &back.winners,
+                &back.of_output,
+                &mut for_weights,
+                for_input,
+            );
         });
     }
 
-    /// Which positions win in a layer with random weights.
-    fn winners(&mut self, shape: Shape, input: &[f32]) -> Vec<u32> {
-        let weights = self.numbers(shape.weights_len());
-        let mut output = vec![0.0; self.images * shape.output_len()];
-        let mut winners = vec![0; output.len()];
+    fn add_taps(&mut self, layer: &str, shape: Shape, mut memory: Memory, wants_input: bool) {
+        let convolved = |size: usize| size + 1 - shape.kernel;
+        let outputs = self.images * convolved(shape.height) * convolved(shape.width);
+        let products = outputs * shape.channels_out * shape.depth();
         let mut kernel = Direct::new(self.width, shape);
-        kernel.pack(&weights, plain(&vec![1.0; shape.channels_out]));
-        kernel.forward(input, &mut output, &mut winners);
-        winners
+        let mut forward = move |memory: &mut Memory| {
+            kernel.pack(&memory.weights, plain(&memory.ones));
+            let input = &memory.input[..memory.images_len];
+            kernel.forward(input, &mut memory.output, &mut memory.winners);
+        };
+        forward(&mut memory);
+
+        let terms = memory.of_output.iter().filter(|value| **value != 0.0);
+        let back_products = terms.count() * shape.depth();
+        let back = memory.clone();
+        let back_to_input = wants_input.then(|| memory.clone());
+        let name = format!("{layer}, forward, direct");
+        self.add(name, 2 * products, move || forward(&mut memory));
+        let mut kernel = Sparse::new(self.width, shape);
+        let mut gradient = vec![0.0; shape.weights_len()];
+        let name = format!("{layer}, gradient of weights");
+        self.add(name, 2 * back_products, move || {
+            kernel.weights(&back.input, &back.winners, &back.of_output, &mut gradient);
+        });
+        if let Some(memory) = back_to_input {
+            let mut kernel = Sparse::new(self.width, shape);
+            let mut gradient = vec![0.0; memory.input.len()];
+            let name = format!("{layer}, gradient of input");
+            self.add(name, 2 * back_products, move || {
+                let (winners, of_output) = (&memory.winners, &memory.of_output);
+                kernel.input(&memory.weights, winners, of_output, &mut gradient);
+            });
+        }
     }
 
     fn add_batch_norm(&mut self, number: usize, rows_of_image: usize, channels: usize) {
