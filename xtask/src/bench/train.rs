@@ -222,7 +222,7 @@ fn measured_once(
     })
 }
 
-/// The core's limit, and right after it what kernels make of it.
+/// The core's limit, before and after what kernels make of it.
 fn measure_core(
     runners: &mut Runners,
     options: &TrainOptions,
@@ -231,8 +231,7 @@ fn measure_core(
     let product = runners.iter_mut().filter(|(place, _)| place.is_product());
     for (&candidate, runner) in product {
         eprintln!("  kernels of {candidate}");
-        let peak = runner.ask(&Request::Peak { seconds: PEAK_SECS })?;
-        measured.peaks.insert(candidate, peak);
+        let before = measured_peak(runner)?;
         for case in options.kernel_cases() {
             let speeds = runner.ask(&Request::Kernels {
                 setting: &case.setting(KERNEL_BATCH),
@@ -240,8 +239,17 @@ fn measure_core(
             })?;
             measured.kernels.insert((case, candidate), speeds);
         }
+        // A limit is what was reached at best: whatever else the machine did lowered it.
+        let after = measured_peak(runner)?;
+        let is_before = before.gflops > after.gflops;
+        let peak = if is_before { before } else { after };
+        measured.peaks.insert(candidate, peak);
     }
     Ok(())
+}
+
+fn measured_peak(runner: &mut Runner) -> Result<Peak, RunnerError> {
+    runner.ask(&Request::Peak { seconds: PEAK_SECS })
 }
 
 /// Each in a runner of its own, that has trained nothing else.
