@@ -16,17 +16,13 @@ const PARAMETER_LIMIT: usize = 5_000_000;
 /// Why there is no such model.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ArchitectureError {
-    /// Nothing is left of an image after two convolutions and pools.
-    #[error(
-        "images of {height}×{width} are too small for two {kernel_size}×{kernel_size} convolutions"
-    )]
+    /// Nothing is left of an image after its convolutions and pools.
+    #[error("images of {height}×{width} are too small for the setting's convolutions")]
     ImageTooSmall {
         /// Rows of an image.
         height: usize,
         /// Columns of an image.
         width: usize,
-        /// Rows and columns of a kernel.
-        kernel_size: usize,
     },
     /// The images make the hidden layer too large for a worker.
     #[error("images of {height}×{width} need more than {limit} parameters")]
@@ -127,15 +123,21 @@ impl TensorSpec {
 /// The sizes of a model that can be built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Architecture {
-    height: usize,
-    width: usize,
     classes: usize,
-    kernel: usize,
-    conv1_channels: usize,
-    conv2_channels: usize,
+    convolutions: Vec<Convolution>,
     hidden_units: usize,
     batch_norm: bool,
     dropout: f64,
+}
+
+/// A convolution with the names of its tensors.
+#[derive(Clone, Debug, PartialEq)]
+struct Convolution {
+    layer: &'static str,
+    norm: &'static str,
+    /// Position of its weights in their random stream; that of its bias is the next.
+    number: u64,
+    shape: Shape,
 }
 
 impl Architecture {
@@ -149,25 +151,15 @@ impl Architecture {
         height: usize,
         width: usize,
     ) -> Result<Self, ArchitectureError> {
-        let kernel_size = hyperparameters.kernel_size;
+        let convolutions = convolutions(hyperparameters, height, width)
+            .ok_or(ArchitectureError::ImageTooSmall { height, width })?;
         let architecture = Self {
-            height,
-            width,
             classes,
-            kernel: kernel_size,
-            conv1_channels: hyperparameters.conv1_channels,
-            conv2_channels: hyperparameters.conv2_channels,
+            convolutions,
             hidden_units: hyperparameters.hidden_units,
             batch_norm: hyperparameters.batch_norm,
             dropout: hyperparameters.dropout,
         };
-        if architecture.pooled_sizes().is_none() {
-            return Err(ArchitectureError::ImageTooSmall {
-                height,
-                width,
-                kernel_size,
-            });
-        }
         match architecture.parameters() {
             Some(parameters) if parameters <= PARAMETER_LIMIT => Ok(architecture),
             _ => Err(ArchitectureError::TooManyParameters {
@@ -187,7 +179,7 @@ impl Architecture {
     /// Pixels of an image.
     #[must_use]
     pub fn pixels(&self) -> usize {
-        self.height * self.width
+        self.convolutions[0].shape.input_len()
     }
 
     /// Whether its layers are batch-normalised.
@@ -211,75 +203,49 @@ impl Architecture {
     /// The sizes of its convolutions, in order.
     #[must_use]
     pub fn convolutions(&self) -> Vec<Shape> {
-        let [first, _] = self.sizes();
-        let shape = |(height, width), channels_in, channels_out| Shape {
-            height,
-            width,
-            channels_in,
-            channels_out,
-            kernel: self.kernel,
-            pool: true,
-        };
-        vec![
-            shape((self.height, self.width), 1, self.conv1_channels),
-            shape(first, self.conv1_channels, self.conv2_channels),
-        ]
+        self.convolutions.iter().map(|layer| layer.shape).collect()
     }
 
     /// Multiplications with a weight in one image's forward pass.
     #[must_use]
     pub fn multiply_adds_per_image(&self) -> u64 {
-        let [first, second] = self.sizes();
-        let area = self.kernel * self.kernel;
-        // Four positions of each pool window are computed.
-        let conv1 = 4 * first.0 * first.1 * area * self.conv1_channels;
-        let conv2 = 4 * second.0 * second.1 * area * self.conv1_channels * self.conv2_channels;
+        let convolved = |Convolution { shape, .. }: &Convolution| {
+            // Four positions of each pool window are computed.
+            shape.depth() * shape.output_len() * if shape.pool { 4 } else { 1 }
+        };
+        let convolutions: usize = self.convolutions.iter().map(convolved).sum();
         let linear = self.hidden_units * (self.features() + self.classes);
-        conv1 as u64 + conv2 as u64 + linear as u64
+        convolutions as u64 + linear as u64
     }
 
     /// All tensors, in the order of the layers.
     #[must_use]
     pub fn tensors(&self) -> Vec<TensorSpec> {
-        let (first, second, hidden) = (self.conv1_channels, self.conv2_channels, self.hidden_units);
-        let kernel = self.kernel;
-        let area = kernel * kernel;
         let mut specs = Vec::new();
-        weighted(
-            &mut specs,
-            "conv1",
-            0,
-            &[first, 1, kernel, kernel],
-            area,
-            Some(1),
-        );
-        self.normed(&mut specs, "norm1", first);
-        weighted(
-            &mut specs,
-            "conv2",
-            2,
-            &[second, first, kernel, kernel],
-            first * area,
-            Some(first),
-        );
-        self.normed(&mut specs, "norm2", second);
+        for layer in &self.convolutions {
+            let shape = layer.shape;
+            let (inputs, outputs, kernel) = (shape.channels_in, shape.channels_out, shape.kernel);
+            let dimensions = [outputs, inputs, kernel, kernel];
+            weighted(
+                &mut specs,
+                layer.layer,
+                layer.number,
+                &dimensions,
+                Some(inputs),
+            );
+            self.normed(&mut specs, layer.norm, outputs);
+        }
+        let hidden = [self.hidden_units, self.features()];
         weighted(
             &mut specs,
             "hidden",
             4,
-            &[hidden, self.features()],
-            self.features(),
-            Some(second),
+            &hidden,
+            Some(self.last().channels_out),
         );
-        self.normed(&mut specs, "norm3", hidden);
-        weighted(
-            &mut specs,
-            "output",
-            6,
-            &[self.classes, hidden],
-            hidden,
-            None,
-        );
+        self.normed(&mut specs, "norm3", self.hidden_units);
+        let output = [self.classes, self.hidden_units];
+        weighted(&mut specs, "output", 6, &output, None);
         specs
     }
 
@@ -301,41 +267,82 @@ impl Architecture {
         }));
     }
 
+    fn last(&self) -> Shape {
+        let last = self.convolutions.last();
+        last.expect("every model has convolutions").shape
+    }
+
     /// Inputs of the hidden layer.
     #[must_use]
     pub fn features(&self) -> usize {
-        let [_, (height, width)] = self.sizes();
-        self.conv2_channels * height * width
-    }
-
-    /// Rows and columns after each pool.
-    fn sizes(&self) -> [(usize, usize); 2] {
-        self.pooled_sizes()
-            .expect("checked when the architecture was built")
-    }
-
-    fn pooled_sizes(&self) -> Option<[(usize, usize); 2]> {
-        let pooled = |size: usize| {
-            let convolved = size.checked_add(1)?.checked_sub(self.kernel)?;
-            (convolved >= 2).then_some(convolved / 2)
-        };
-        let first = (pooled(self.height)?, pooled(self.width)?);
-        Some([first, (pooled(first.0)?, pooled(first.1)?)])
+        self.last().output_len()
     }
 
     /// `None` if they can't even be counted.
     fn parameters(&self) -> Option<usize> {
-        let [_, (height, width)] = self.pooled_sizes()?;
-        let features = height
-            .checked_mul(width)?
-            .checked_mul(self.conv2_channels)?;
+        let convolutions = self
+            .convolutions
+            .iter()
+            .map(|layer| layer.shape.weights_len());
+        let last = self.last();
+        let features = last
+            .output_height()
+            .checked_mul(last.output_width())?
+            .checked_mul(last.channels_out)?;
         let inputs = features.checked_add(self.classes)?;
-        let area = self.kernel * self.kernel;
-        let convolutions = area * self.conv1_channels * (1 + self.conv2_channels);
         inputs
             .checked_mul(self.hidden_units)?
-            .checked_add(convolutions)
+            .checked_add(convolutions.sum())
     }
+}
+
+/// The convolutions of a setting, or `None` if nothing is left of an image after them.
+fn convolutions(
+    setting: &Hyperparameters,
+    height: usize,
+    width: usize,
+) -> Option<Vec<Convolution>> {
+    let mut layers: Vec<Convolution> = Vec::new();
+    let mut add = |layer, norm, number, channels_out, kernel, pool| {
+        let before = layers.last().map(|layer| layer.shape);
+        let (height, width, channels_in) = before.map_or((height, width, 1), |shape| {
+            (
+                shape.output_height(),
+                shape.output_width(),
+                shape.channels_out,
+            )
+        });
+        let shape = Shape {
+            height,
+            width,
+            channels_in,
+            channels_out,
+            kernel,
+            pool,
+        };
+        layers.push(Convolution {
+            layer,
+            norm,
+            number,
+            shape,
+        });
+        (height.min(width) > kernel).then_some(())
+    };
+    let kernel = setting.kernel_size;
+    add("conv1", "norm1", 0, setting.conv1_channels, kernel, true)?;
+    if setting.middle_channels > 0 {
+        add(
+            "middle",
+            "middle_norm",
+            8,
+            setting.middle_channels,
+            3,
+            false,
+        )?;
+    }
+    let kernel = setting.conv2_kernel_size;
+    add("conv2", "norm2", 2, setting.conv2_channels, kernel, true)?;
+    Some(layers)
 }
 
 fn weighted(
@@ -343,9 +350,9 @@ fn weighted(
     layer: &str,
     number: u64,
     shape: &[usize],
-    fan_in: usize,
     channels: Option<usize>,
 ) {
+    let fan_in = shape[1..].iter().product();
     let parts = [
         ("weight", number, shape, channels),
         ("bias", number + 1, &shape[..1], None),

@@ -1,8 +1,10 @@
 //! Decides in which order an epoch shows the training images, and how it shifts each. It does not
 //! know what learns from them.
 
+use crate::hyperparameters::Hyperparameters;
 use crate::images::{ImageSet, normalisation_table};
 use crate::philox::{Philox, Stream};
+use crate::warp::Warp;
 
 /// The order in which an epoch shows the training images, and how it shifts each.
 #[derive(Clone, Debug)]
@@ -55,18 +57,29 @@ impl Batch<'_> {
         self.images.iter().map(label).collect()
     }
 
-    /// Writes the images' normalised pixels, `[images, height, width]`, each shifted by up to
-    /// `shift_px` along each axis.
+    /// Writes the images' normalised pixels, `[images, height, width]`, each shifted or warped anew
+    /// as `setting` says.
     ///
     /// # Panics
     /// If there is another number of values.
-    pub fn show(&self, philox: &Philox, set: &ImageSet, shift_px: usize, values: &mut [f32]) {
+    pub fn show(
+        &self,
+        philox: &Philox,
+        set: &ImageSet,
+        setting: &Hyperparameters,
+        values: &mut [f32],
+    ) {
         let pixels = set.height() * set.width();
         assert_eq!(values.len(), self.images.len() * pixels);
         let table = normalisation_table();
+        let warp = Warp::new(setting, set.height(), set.width());
         for (&image, values) in self.images.iter().zip(values.chunks_exact_mut(pixels)) {
-            let shift = Shift::draw(philox, self.epoch, image, shift_px);
-            shift.show(set, image as usize, &table, values);
+            if let Some(warp) = &warp {
+                warp.show(philox, self.epoch, image, set.image(image as usize), values);
+            } else {
+                let shift = Shift::draw(philox, self.epoch, image, setting.shift_px);
+                shift.show(set, image as usize, &table, values);
+            }
         }
     }
 }
@@ -167,7 +180,11 @@ mod tests {
             .to_vec();
         assert_eq!(sizes, [2, 2, 1]);
         let mut last = [0.0; 6];
-        order.batch(4, 2).show(&philox, &set, 0, &mut last);
+        let still = Hyperparameters {
+            shift_px: 0,
+            ..Hyperparameters::default()
+        };
+        order.batch(4, 2).show(&philox, &set, &still, &mut last);
         assert_eq!(
             last.to_vec(),
             normalised(set.image(order.images[4] as usize))

@@ -40,8 +40,13 @@ pub struct Hyperparameters {
     pub conv1_channels: usize,
     /// Channels of the second convolution, 1..=256, default 32.
     pub conv2_channels: usize,
-    /// Height and width of both convolution kernels, 3 or 5, default 5.
+    /// Height and width of the first convolution's kernel, 3 or 5, default 5.
     pub kernel_size: usize,
+    /// Height and width of the second convolution's kernel, 3 or 5, default that of the first.
+    pub conv2_kernel_size: usize,
+    /// Channels of a 3×3 convolution without a pool between the other two, 0..=128, default 0:
+    /// there is none.
+    pub middle_channels: usize,
     /// Units of the hidden layer, 1..=1024, default 128.
     pub hidden_units: usize,
     /// Whether both convolutions and the hidden layer are batch-normalised, default true.
@@ -58,8 +63,17 @@ pub struct Hyperparameters {
     pub batch_size: usize,
     /// Default one-cycle.
     pub schedule: ScheduleKind,
-    /// Largest random shift of a training image along each axis, 0..=4 pixels, default 1.
+    /// Largest random shift of a training image along each axis, 0..=4 pixels, default 1. With a
+    /// rotation, scaling or distortion, the shift is by fractions of pixels too.
     pub shift_px: usize,
+    /// Largest random rotation of a training image, 0..=45 degrees, default 0.
+    pub rotation_deg: f64,
+    /// Largest random scaling of a training image along each axis, 0..=0.5 as the logarithm of the
+    /// factor, default 0.
+    pub scaling: f64,
+    /// Largest random displacement of the points that an elastic distortion bends a training image
+    /// by, 0..=8 pixels, default 0.
+    pub distortion_px: f64,
     /// Share of the target probability spread over all classes, 0..1, default 0.05.
     pub label_smoothing: f64,
     /// Passes over the training images, 1..=1000, default 2.
@@ -102,10 +116,13 @@ impl Hyperparameters {
     /// Names the first value of a wrong type or out of range, or the first unknown name.
     pub fn from_json(object: &Map<String, Value>) -> Result<Self, HyperparameterError> {
         let mut reader = Reader::new(object);
+        let kernel_size = reader.kernel_size("kernel_size", 5)?;
         let setting = Self {
             conv1_channels: reader.integer("conv1_channels", 1..=128, 16)?,
             conv2_channels: reader.integer("conv2_channels", 1..=256, 32)?,
-            kernel_size: reader.kernel_size()?,
+            kernel_size,
+            conv2_kernel_size: reader.kernel_size("conv2_kernel_size", kernel_size)?,
+            middle_channels: reader.integer("middle_channels", 0..=128, 0)?,
             hidden_units: reader.integer("hidden_units", 1..=1024, 128)?,
             batch_norm: reader.flag("batch_norm", true)?,
             dropout: reader.share("dropout", 0.1)?,
@@ -119,6 +136,9 @@ impl Hyperparameters {
                 ScheduleKind::OneCycle,
             )?,
             shift_px: reader.integer("shift_px", 0..=4, 1)?,
+            rotation_deg: reader.number("rotation_deg", 0.0..=45.0, 0.0)?,
+            scaling: reader.number("scaling", 0.0..=0.5, 0.0)?,
+            distortion_px: reader.number("distortion_px", 0.0..=8.0, 0.0)?,
             label_smoothing: reader.share("label_smoothing", 0.05)?,
             epochs: reader.integer("epochs", 1..=1000, 2)?,
         };
@@ -179,9 +199,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn kernel_size(&mut self) -> Result<usize, HyperparameterError> {
+    fn kernel_size(
+        &mut self,
+        name: &'static str,
+        default: usize,
+    ) -> Result<usize, HyperparameterError> {
         let expected = || "3 or 5".to_owned();
-        self.value("kernel_size", 5, expected, |found| {
+        self.value(name, default, expected, |found| {
             whole(found).filter(|value| matches!(value, 3 | 5))
         })
     }
@@ -331,7 +355,7 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_the_known_ones() {
         let message = refusal(r#"{"lr": 0.1}"#);
-        assert!(message.starts_with("there is no hyper-parameter `lr`; there are conv1_channels,"));
+        assert!(message.starts_with("there is no hyper-parameter `lr`; there are kernel_size,"));
         assert!(message.ends_with("label_smoothing, epochs"));
     }
 }

@@ -350,8 +350,13 @@ pub fn normalise(pixels: &[u8], values: &mut [f32]) {
     }
 }
 
+/// The value of a pixel of brightness `pixel`, 0..=255, which may lie between two pixels'.
+pub(crate) fn normalised(pixel: f32) -> f32 {
+    (pixel / 255.0 - PIXEL_MEAN) / PIXEL_DEVIATION
+}
+
 pub(crate) fn normalisation_table() -> [f32; 256] {
-    std::array::from_fn(|pixel| (pixel as f32 / 255.0 - PIXEL_MEAN) / PIXEL_DEVIATION)
+    std::array::from_fn(|pixel| normalised(pixel as f32))
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ pub mod philox;
 pub mod schedule;
 pub mod tensor_file;
 pub mod training;
+mod warp;
 
 pub use architecture::ArchitectureError;
 pub use checkpoint::{CheckpointError, sha256_hex};

@@ -20,6 +20,8 @@ pub enum Stream {
     Dropout = 3,
     /// Augmentation by shifting; the position is the epoch.
     Shift = 4,
+    /// Augmentation by warping; the position is epoch and image.
+    Warp = 5,
 }
 
 /// The generator of one seed.

@@ -255,7 +255,6 @@ impl Training {
     fn optimise(&mut self) -> Result<(f32, usize), TrainingError> {
         let Hyperparameters {
             batch_size,
-            shift_px,
             label_smoothing,
             ..
         } = self.hyperparameters;
@@ -266,7 +265,8 @@ impl Training {
         let start = (self.step % self.steps_per_epoch()) as usize * batch_size;
         let batch = self.order.batch(start, batch_size);
         let training = self.data.training();
-        let fill = |images: &mut [f32]| batch.show(&self.philox, training, shift_px, images);
+        let fill =
+            |images: &mut [f32]| batch.show(&self.philox, training, &self.hyperparameters, images);
         let labels = batch.labels(training);
         let loss = self
             .model
