@@ -163,18 +163,21 @@ impl<'a> Report<'a> {
 
     /// Kernels of one case in the rows, places in the columns.
     fn kernel_table(&self, case: Case) -> Table {
-        let all = &self.measured.kernels;
-        let places: Vec<_> = all.keys().filter(|(of, _)| *of == case).collect();
-        let headings = places.iter().map(|(_, place)| place.to_string());
+        let all = self.measured.kernels.iter();
+        let places = all.filter(|((of, _), _)| *of == case);
+        let places: Vec<_> = places
+            .map(|((_, place), speeds)| (*place, speeds))
+            .collect();
+        let headings = places.iter().map(|(place, _)| place.to_string());
         let mut table = Table::new("kernel: µs, GFLOP/s, % of peak", headings);
-        let rows = places.first().map_or(0, |place| all[place].len());
-        for row in 0..rows {
-            let cell = |place: &&(Case, Candidate)| {
-                let speed = &all[*place][row];
-                let percent = self.percent_of_peak(place.1, speed);
+        let names = places.first().map(|(_, speeds)| speeds.as_slice());
+        for (row, KernelSpeed { name, .. }) in names.unwrap_or_default().iter().enumerate() {
+            let cell = |(place, speeds): &(Candidate, &Vec<KernelSpeed>)| {
+                let speed = &speeds[row];
+                let percent = self.percent_of_peak(*place, speed);
                 format!("{:.0}  {:5.1}  {percent:3.0} %", speed.micros, speed.gflops)
             };
-            table.add(&all[places[0]][row].name, places.iter().map(cell));
+            table.add(name, places.iter().map(cell));
         }
         table
     }
