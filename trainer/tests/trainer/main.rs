@@ -4,7 +4,9 @@
 
 mod fixtures;
 mod golden;
+mod gradients;
 mod hostile_bytes;
 mod learning;
 mod pytorch;
+mod reference;
 mod resumption;
