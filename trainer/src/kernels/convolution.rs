@@ -306,7 +306,7 @@ unsafe fn window_of_one_channel<V: Vector, const KERNEL: usize>(
     image: &[f32],
     panel: &[f32],
 ) -> Tile<V> {
-    assert!(image.len() >= KERNEL * shape.width + KERNEL + 1);
+    assert!(image.len() > KERNEL * shape.width + KERNEL);
     // As in `tile::accumulate`, a look at the end after each step keeps the steps apart. There is no
     // end within a row, but that must not be known to the compiler.
     let never = std::hint::black_box(usize::MAX);

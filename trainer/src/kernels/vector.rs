@@ -22,31 +22,70 @@ pub unsafe trait Vector: Copy {
     type Integers: Copy;
 
     /// Every lane is `value`.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn splat(value: f32) -> Self;
     /// Every lane is the value at `from`.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn load_splat(from: *const f32) -> Self;
     /// Lanes in the order of memory.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn load(from: *const f32) -> Self;
     /// Lanes in the order of memory.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn store(self, to: *mut f32);
     /// Lane by lane.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn add(self, other: Self) -> Self;
     /// Lane by lane.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn sub(self, other: Self) -> Self;
     /// Lane by lane.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn mul(self, other: Self) -> Self;
     /// Lane by lane.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn div(self, other: Self) -> Self;
     /// Lane by lane.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn sqrt(self) -> Self;
     /// Every lane is `value`.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn splat_integer(value: i32) -> Self::Integers;
     /// Lanes in the order of memory.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn load_integers(from: *const i32) -> Self::Integers;
     /// Lanes in the order of memory.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn store_integers(integers: Self::Integers, to: *mut i32);
     /// `other` in the lanes where it is greater or not a number, else `self`; and the integers
     /// alike.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn keep_highest(
         self,
         integers: Self::Integers,
@@ -54,10 +93,19 @@ pub unsafe trait Vector: Copy {
         other_integers: Self::Integers,
     ) -> (Self, Self::Integers);
     /// 0 in the lanes that are below 0; what is not a number stays.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn relu(self) -> Self;
     /// `self` in the lanes where both integers are the same, else 0.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn where_same(self, left: Self::Integers, right: Self::Integers) -> Self;
     /// `self` in the lanes where `of` is above 0, else 0.
+    ///
+    /// # Safety
+    /// As the trait says.
     unsafe fn where_positive(self, of: Self) -> Self;
 }
 

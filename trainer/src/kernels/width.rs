@@ -50,6 +50,7 @@ impl Width {
         widths[widths.len() - 1]
     }
 
+    #[cfg(target_arch = "x86_64")]
     pub(super) fn kind(self) -> Kind {
         self.0
     }
