@@ -14,6 +14,10 @@
     unsafe_code,
     reason = "works on vectors: each block says why it is sound"
 )]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "rows and columns of matrices say more than elements of arrays"
+)]
 
 use super::convolution::{Epilogue, PaddedEpilogue, Shape, pool_window, store_winners};
 use super::matrix::store;

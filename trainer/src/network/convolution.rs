@@ -29,7 +29,10 @@ pub(super) struct Convolution {
 #[derive(Clone, Debug)]
 enum Kernels {
     /// Tap by tap, and back by the positions that won their windows.
-    Taps { forward: Direct, backward: Sparse },
+    Taps {
+        forward: Direct,
+        backward: Box<Sparse>,
+    },
     /// Tile by tile.
     Tiles(Winograd),
 }
@@ -44,7 +47,7 @@ impl Convolution {
             } else {
                 Kernels::Taps {
                     forward: Direct::new(width, shape),
-                    backward: Sparse::new(width, shape),
+                    backward: Box::new(Sparse::new(width, shape)),
                 }
             },
             normalisation: Normalisation::new(width, shape.channels_out, has_norm),
