@@ -1,7 +1,9 @@
 //! Small data that a small model learns in a few epochs, and the settings that tests train with.
 
+use safetensors::SafeTensors;
 use serde_json::{Map, Value};
 use tabsweep_trainer::philox::{Philox, Stream};
+use tabsweep_trainer::tensor_file::{Entry, serialize};
 use tabsweep_trainer::{Hyperparameters, ImageSet, Progress, Training, TrainingData};
 
 /// Rows and columns of the images; a 3×3 kernel leaves 2×2 positions for the second pool's output.
@@ -76,4 +78,24 @@ pub fn finish(training: &mut Training) -> Vec<Progress> {
             return reports;
         }
     }
+}
+
+/// The tensors of a checkpoint or of weights.
+pub fn entries(bytes: &[u8]) -> Vec<Entry> {
+    let file = SafeTensors::deserialize(bytes).unwrap();
+    file.iter()
+        .map(|(name, view)| Entry {
+            name: name.to_owned(),
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().to_vec(),
+        })
+        .collect()
+}
+
+/// `bytes` with the tensor `name` changed.
+pub fn forged(bytes: &[u8], name: &str, change: impl FnOnce(&mut Entry)) -> Vec<u8> {
+    let mut entries = entries(bytes);
+    change(entries.iter_mut().find(|entry| entry.name == name).unwrap());
+    serialize(&entries)
 }

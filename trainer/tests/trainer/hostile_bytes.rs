@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::fixtures::{CLASSES, SIZE, data, full_setting, setting, train_until, training};
+use crate::fixtures::{
+    CLASSES, SIZE, data, entries, forged, full_setting, setting, train_until, training,
+};
 use proptest::prelude::*;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use tabsweep_trainer::tensor_file::{Entry, serialize};
 use tabsweep_trainer::{CheckpointError, Hyperparameters, Model, ModelError, Training};
 
@@ -24,25 +26,6 @@ fn resume(bytes: &[u8]) -> Result<Training, CheckpointError> {
 
 fn load(bytes: &[u8]) -> Result<Model, ModelError> {
     Model::load(&full_setting(), CLASSES, SIZE, SIZE, bytes)
-}
-
-fn entries(bytes: &[u8]) -> Vec<Entry> {
-    let file = SafeTensors::deserialize(bytes).unwrap();
-    file.iter()
-        .map(|(name, view)| Entry {
-            name: name.to_owned(),
-            dtype: view.dtype(),
-            shape: view.shape().to_vec(),
-            bytes: view.data().to_vec(),
-        })
-        .collect()
-}
-
-/// `bytes` with the tensor `name` changed.
-fn forged(bytes: &[u8], name: &str, change: impl FnOnce(&mut Entry)) -> Vec<u8> {
-    let mut entries = entries(bytes);
-    change(entries.iter_mut().find(|entry| entry.name == name).unwrap());
-    serialize(&entries)
 }
 
 fn without(bytes: &[u8], name: &str) -> Vec<u8> {

@@ -99,26 +99,6 @@ fn the_mean_loss_is_weighted_by_images() {
 }
 
 #[test]
-fn divergence_is_a_result_with_its_step() {
-    let setting = setting(r#"{"learning_rate": 10, "weight_decay": 1, "epochs": 50}"#);
-    let mut training = training(&setting, 64);
-    let (step, loss) = loop {
-        match training.advance() {
-            Ok(Progress::Finished(figures)) => panic!("did not diverge: {figures:?}"),
-            Ok(_) => {}
-            Err(TrainingError::Diverged { step, loss }) => break (step, loss),
-            Err(error) => panic!("{error}"),
-        }
-    };
-    assert_eq!(step, training.step() + 1);
-    let again = training.advance().unwrap_err();
-    assert_eq!(
-        again.to_string(),
-        format!("diverged at step {step} with a loss of {loss}")
-    );
-}
-
-#[test]
 fn a_last_batch_of_one_image_trains_too() {
     let hyperparameters = full_setting();
     let mut training = training(&hyperparameters, 17);
