@@ -29,6 +29,21 @@ async fn the_operator_creates_a_study() {
 }
 
 #[tokio::test]
+async fn the_studies_that_come_with_the_server_can_be_created() {
+    let server = TestServer::empty().await;
+    let shipped = [
+        include_str!("../../studies/first.toml"),
+        include_str!("../../studies/long.toml"),
+    ];
+    for text in shipped {
+        let dataset = format!("{:?}", server.folder.path().join("digits"));
+        let text = text.replace("\"mnist\"", &dataset);
+        let (status, study) = create(&server, ADMIN_TOKEN, text).await;
+        assert_eq!(status, 201, "{study}");
+    }
+}
+
+#[tokio::test]
 async fn nobody_else_does() {
     let server = TestServer::empty().await;
     let (status, problem) = create(&server, "guess", server.study_file()).await;
