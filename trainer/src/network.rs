@@ -124,9 +124,9 @@ impl<'a> Parts<'a> {
 
 /// A model's layers and the memory that they work in.
 ///
-/// (valid convolution → 2×2 max-pool → batch-norm → ReLU) × 2 → hidden layer → batch-norm → ReLU →
-/// dropout → output layer. Batch-norm after the pool trains as well as before it and leaves the
-/// pool's gradient sparse.
+/// (valid convolution → 2×2 max-pool, but in the middle → batch-norm → ReLU) × 2 or 3 → hidden layer →
+/// batch-norm → ReLU → dropout → output layer. Batch-norm after the pool trains as well as before it
+/// and leaves the pool's gradient sparse.
 #[derive(Clone, Debug)]
 pub struct Network {
     ranges: Ranges,
