@@ -19,6 +19,8 @@ pub mod batch_norm;
 pub mod convolution;
 pub mod cross_entropy;
 pub mod matrix;
+#[cfg(test)]
+mod reference;
 pub mod sparse;
 pub mod sums;
 mod tile;

@@ -427,3 +427,206 @@ unsafe fn spread_gradient_column<V: Vector>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::{assert_close, at_every_width, values};
+    use super::*;
+
+    /// Part of the largest value by which any may be off: the mean of values around 2 is rounded by
+    /// 1e-7, of which sums over hundreds of rows have their share.
+    const TOLERANCE: f64 = 1e-5;
+
+    /// Scale, shift, values and the gradient for the result.
+    struct Batch {
+        channels: usize,
+        scale: Vec<f32>,
+        shift: Vec<f32>,
+        values: Vec<f32>,
+        of_result: Vec<f32>,
+    }
+
+    /// What comes of a batch in double precision.
+    struct Expected {
+        mean: Vec<f64>,
+        variance: Vec<f64>,
+        result: Vec<f64>,
+        gradient: Vec<f64>,
+        for_scale: Vec<f64>,
+        for_shift: Vec<f64>,
+    }
+
+    impl Batch {
+        fn draw(rows: usize, channels: usize) -> Self {
+            let around_zero = values(rows * channels, 1).into_iter();
+            Self {
+                channels,
+                scale: values(channels, 2),
+                shift: values(channels, 3),
+                // The mean of their squares less the square of their mean would lose digits.
+                values: around_zero.map(|value| value + 2.0).collect(),
+                of_result: values(rows * channels, 4),
+            }
+        }
+
+        fn column(&self, of: &[f32], channel: usize) -> Vec<f64> {
+            let column = of[channel..].iter().step_by(self.channels);
+            column.copied().map(f64::from).collect()
+        }
+
+        fn expected(&self, running: Option<&Statistics>) -> Expected {
+            let count = self.values.len();
+            let mut expected = Expected {
+                mean: Vec::new(),
+                variance: Vec::new(),
+                result: vec![0.0; count],
+                gradient: vec![0.0; count],
+                for_scale: Vec::new(),
+                for_shift: Vec::new(),
+            };
+            for channel in 0..self.channels {
+                self.expect_channel(channel, running, &mut expected);
+            }
+            expected
+        }
+
+        fn expect_channel(
+            &self,
+            channel: usize,
+            running: Option<&Statistics>,
+            expected: &mut Expected,
+        ) {
+            let column = self.column(&self.values, channel);
+            let rows = column.len() as f64;
+            let average = |values: &[f64]| values.iter().sum::<f64>() / rows;
+            let (mean, variance) = match running {
+                Some(running) => (
+                    f64::from(running.mean[channel]),
+                    f64::from(running.variance[channel]),
+                ),
+                None => {
+                    let mean = average(&column);
+                    let squares: Vec<f64> =
+                        column.iter().map(|value| (value - mean).powi(2)).collect();
+                    (mean, average(&squares))
+                }
+            };
+            let (scale, shift) = (
+                f64::from(self.scale[channel]),
+                f64::from(self.shift[channel]),
+            );
+            let deviation = (variance + f64::from(EPSILON)).sqrt();
+            let normal: Vec<f64> = column
+                .iter()
+                .map(|value| (value - mean) / deviation)
+                .collect();
+            let passed: Vec<f64> = self
+                .column(&self.of_result, channel)
+                .iter()
+                .zip(&normal)
+                .map(|(gradient, normal)| {
+                    if normal * scale + shift > 0.0 {
+                        *gradient
+                    } else {
+                        0.0
+                    }
+                })
+                .collect();
+            let products: Vec<f64> = passed.iter().zip(&normal).map(|(a, b)| a * b).collect();
+            for (row, normal) in normal.iter().enumerate() {
+                let at = row * self.channels + channel;
+                expected.result[at] = (normal * scale + shift).max(0.0);
+                let of_statistics = match running {
+                    Some(_) => 0.0,
+                    None => average(&passed) + normal * average(&products),
+                };
+                expected.gradient[at] = (passed[row] - of_statistics) * scale / deviation;
+            }
+            expected.mean.push(mean);
+            expected.variance.push(variance);
+            expected.for_scale.push(products.iter().sum());
+            expected.for_shift.push(passed.iter().sum());
+        }
+
+        /// Mean, variance, result and gradients for values, scale and shift, one after the other.
+        fn computed(&self, width: Width, running: Option<&Statistics>) -> Vec<f32> {
+            let mut norm = BatchNorm::new(width, self.channels);
+            match running {
+                Some(running) => norm.adopt(running),
+                None => norm.measure(&self.values),
+            }
+            let mut result = vec![f32::NAN; self.values.len()];
+            norm.forward(&self.values, &self.scale, &self.shift, &mut result);
+            let mut gradient = self.of_result.clone();
+            let mut for_scale = vec![f32::NAN; self.channels];
+            let mut for_shift = for_scale.clone();
+            norm.backward(
+                (&self.values, &result),
+                running.is_none(),
+                &mut gradient,
+                (&mut for_scale, &mut for_shift),
+            );
+            let Statistics { mean, variance } = norm.statistics().clone();
+            [mean, variance, result, gradient, for_scale, for_shift].concat()
+        }
+
+        fn check(&self, running: Option<&Statistics>) {
+            let expected = self.expected(running);
+            let found = at_every_width(|width| self.computed(width, running));
+            let mut rest = found.as_slice();
+            let parts = [
+                ("mean", expected.mean),
+                ("variance", expected.variance),
+                ("result", expected.result),
+                ("gradient", expected.gradient),
+                ("gradient for scale", expected.for_scale),
+                ("gradient for shift", expected.for_shift),
+            ];
+            for (name, expected) in parts {
+                let (part, after) = rest.split_at(expected.len());
+                rest = after;
+                let name = format!("{name} of {} channels", self.channels);
+                assert_close(&name, part, &expected, TOLERANCE);
+            }
+        }
+    }
+
+    #[test]
+    fn all_is_as_in_plain_loops_at_every_width() {
+        for channels in [1, 3, 4, 8, 11, 16, 17, 33] {
+            for rows in [5, 128, 129, 300] {
+                Batch::draw(rows, channels).check(None);
+            }
+        }
+    }
+
+    #[test]
+    fn statistics_from_elsewhere_are_constants() {
+        for channels in [1, 7, 16, 33] {
+            let running = Statistics {
+                mean: values(channels, 8).iter().map(|mean| mean + 2.0).collect(),
+                variance: values(channels, 9).iter().map(|one| one + 0.6).collect(),
+            };
+            for rows in [1, 2, 130] {
+                Batch::draw(rows, channels).check(Some(&running));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_or_infinite_shows_in_its_whole_channel() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut batch = Batch::draw(9, 19);
+            for channel in [2, 18] {
+                batch.values[3 * 19 + channel] = wrong;
+            }
+            for width in Width::available() {
+                let computed = batch.computed(width, None);
+                let result = &computed[2 * 19..][..9 * 19];
+                for (index, value) in result.iter().enumerate() {
+                    assert_eq!(value.is_nan(), [2, 18].contains(&(index % 19)), "{width}");
+                }
+            }
+        }
+    }
+}

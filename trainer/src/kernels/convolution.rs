@@ -379,3 +379,88 @@ pub(super) unsafe fn store_winners<V: Vector>(places: V::Integers, target: &mut 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::{Layer, assert_close, at_every_width, shapes, values};
+    use super::*;
+
+    /// Part of the largest output by which any may be off: hundreds of products, each rounded to
+    /// 6e-8 of it, are added up.
+    const TOLERANCE: f64 = 2e-6;
+
+    fn forward(layer: &Layer, epilogue: Epilogue, width: Width) -> (Vec<f32>, Vec<u32>) {
+        let mut direct = Direct::new(width, layer.shape);
+        direct.pack(&layer.weights, epilogue);
+        let mut output = vec![f32::NAN; layer.of_output.len()];
+        let mut winners = vec![u32::MAX; output.len()];
+        direct.forward(&layer.images, &mut output, &mut winners);
+        (output, winners)
+    }
+
+    #[test]
+    fn outputs_are_those_of_plain_loops_at_every_width() {
+        for shape in shapes(true) {
+            let layer = Layer::draw(shape, 3);
+            let (factors, bias) = (values(shape.channels_out, 4), values(shape.channels_out, 5));
+            for relu in [false, true] {
+                let epilogue = Epilogue {
+                    factors: &factors,
+                    bias: &bias,
+                    relu,
+                };
+                let (convolved, winners) = layer.convolved();
+                let finished = |(index, value): (usize, &f64)| {
+                    let channel = index % shape.channels_out;
+                    let value = value * f64::from(factors[channel]) + f64::from(bias[channel]);
+                    if relu { value.max(0.0) } else { value }
+                };
+                let expected: Vec<f64> = convolved.iter().enumerate().map(finished).collect();
+                let found = at_every_width(|width| forward(&layer, epilogue, width).0);
+                assert_close(&format!("{shape:?}"), &found, &expected, TOLERANCE);
+                for width in Width::available() {
+                    assert_eq!(forward(&layer, epilogue, width).1, winners, "{shape:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_hidden_by_pool_or_relu() {
+        for shape in shapes(true) {
+            let mut layer = Layer::draw(shape, 1);
+            // The first window sees it from one of its positions.
+            layer.images[(shape.width + 1) * shape.channels_in] = f32::NAN;
+            let epilogue = Epilogue {
+                factors: &vec![1.0; shape.channels_out],
+                bias: &vec![0.0; shape.channels_out],
+                relu: true,
+            };
+            for width in Width::available() {
+                let (output, _) = forward(&layer, epilogue, width);
+                let window = &output[..shape.channels_out];
+                assert!(window.iter().all(|value| value.is_nan()), "{shape:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_infinity_comes_out_as_one() {
+        for shape in shapes(true) {
+            let mut layer = Layer::draw(shape, 1);
+            layer.weights.fill(0.5);
+            layer.images[(shape.width + 1) * shape.channels_in] = f32::INFINITY;
+            let epilogue = Epilogue {
+                factors: &vec![1.0; shape.channels_out],
+                bias: &vec![0.0; shape.channels_out],
+                relu: true,
+            };
+            let output = at_every_width(|width| forward(&layer, epilogue, width).0);
+            let window = &output[..shape.channels_out];
+            assert!(
+                window.iter().all(|&value| value == f32::INFINITY),
+                "{shape:?}"
+            );
+        }
+    }
+}

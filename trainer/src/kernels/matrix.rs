@@ -141,3 +141,86 @@ pub fn transpose(values: &[f32], columns: usize, transposed: &mut [f32]) {
 
 /// Lanes of the widest vector there is.
 pub(super) const MOST_LANES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::{at_every_width, bits, values};
+    use super::*;
+
+    /// In the order that the contract fixes: products from the first to the last, then the bias.
+    fn plain_product(left: &[f32], right: &[f32], bias: &[f32], depth: usize) -> Vec<f32> {
+        let columns = right.len() / depth;
+        let mut product = Vec::new();
+        for row in left.chunks_exact(depth) {
+            for column in 0..columns {
+                let mut sum = 0.0;
+                for (at, value) in row.iter().enumerate() {
+                    sum += value * right[at * columns + column];
+                }
+                product.push(bias.get(column).map_or(sum, |bias| sum + bias));
+            }
+        }
+        product
+    }
+
+    fn check(rows: usize, depth: usize, columns: usize) {
+        let (left, right) = (values(rows * depth, 1), values(depth * columns, 2));
+        let mut transposed = vec![0.0; right.len()];
+        transpose(&right, columns, &mut transposed);
+        for bias in [Vec::new(), values(columns, 3)] {
+            let expected = plain_product(&left, &right, &bias, depth);
+            let multiplied = |pack: &dyn Fn(&mut Right)| {
+                at_every_width(|width| {
+                    // Of another depth at first.
+                    let mut factor = Right::new(width, depth + 2, columns);
+                    factor.resize(depth);
+                    pack(&mut factor);
+                    let mut product = vec![f32::NAN; rows * columns];
+                    factor.multiply(&left, &bias, &mut product);
+                    product
+                })
+            };
+            let sizes = format!("{rows} by {depth} by {columns}");
+            let found = multiplied(&|factor| factor.pack(&right));
+            assert!(bits(&found).eq(bits(&expected)), "{sizes}");
+            let found = multiplied(&|factor| factor.pack_transposed(&transposed));
+            assert!(bits(&found).eq(bits(&expected)), "{sizes}, transposed");
+        }
+    }
+
+    #[test]
+    fn products_are_the_plain_loops_to_the_bit() {
+        for rows in [1, 2, 3, 4, 5, 8, 11] {
+            for depth in [1, 2, 3, 4, 5, 7, 8, 33] {
+                for columns in [1, 3, 4, 7, 8, 9, 16, 17, 31, 32, 33, 65] {
+                    check(rows, depth, columns);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_reaches_its_row_and_column_only() {
+        let (rows, depth, columns) = (5, 6, 19);
+        let (mut left, mut right) = (values(rows * depth, 1), values(depth * columns, 2));
+        left[3 * depth + 5] = f32::NAN;
+        right[2 * columns + 18] = f32::INFINITY;
+        for width in Width::available() {
+            let mut factor = Right::new(width, depth, columns);
+            factor.pack(&right);
+            let mut product = vec![0.0; rows * columns];
+            factor.multiply(&left, &[], &mut product);
+            for (index, value) in product.iter().enumerate() {
+                let is_met = index / columns == 3 || index % columns == 18;
+                assert_eq!(!value.is_finite(), is_met, "{index}, {width}");
+            }
+        }
+    }
+
+    #[test]
+    fn transposing_exchanges_rows_and_columns() {
+        let mut transposed = [0.0; 6];
+        transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut transposed);
+        assert_eq!(transposed, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    }
+}

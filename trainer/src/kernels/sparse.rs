@@ -359,3 +359,74 @@ unsafe fn add_block<V: Vector, const ROWS: usize, const VECTORS: usize>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::{Layer, assert_close, at_every_width, shapes};
+    use super::*;
+
+    /// Part of the largest gradient by which any may be off: hundreds of products, each rounded to
+    /// 6e-8 of it, are added up.
+    const TOLERANCE: f64 = 2e-6;
+
+    fn for_weights(layer: &Layer, winners: &[u32], width: Width) -> Vec<f32> {
+        let mut input = layer.images.clone();
+        input.resize(input.len() + Sparse::slack(width), f32::NAN);
+        let mut gradient = vec![f32::NAN; layer.weights.len()];
+        let mut sparse = Sparse::new(width, layer.shape);
+        sparse.weights(&input, winners, &layer.of_output, &mut gradient);
+        gradient
+    }
+
+    fn for_images(layer: &Layer, winners: &[u32], width: Width) -> Vec<f32> {
+        let mut gradient = vec![f32::NAN; layer.images.len() + Sparse::slack(width)];
+        let mut sparse = Sparse::new(width, layer.shape);
+        sparse.input(&layer.weights, winners, &layer.of_output, &mut gradient);
+        gradient.truncate(layer.images.len());
+        gradient
+    }
+
+    #[test]
+    fn gradients_are_those_of_plain_loops_at_every_width() {
+        for shape in shapes(true) {
+            let layer = Layer::draw(shape, 3);
+            let (_, winners) = layer.convolved();
+            let (weights, images) = layer.gradients(&winners);
+            let name = format!("{shape:?}");
+            let found = at_every_width(|width| for_weights(&layer, &winners, width));
+            assert_close(&name, &found, &weights, TOLERANCE);
+            let found = at_every_width(|width| for_images(&layer, &winners, width));
+            assert_close(&name, &found, &images, TOLERANCE);
+        }
+    }
+
+    #[test]
+    fn where_nothing_has_a_gradient_there_is_none() {
+        let mut layer = Layer::draw(shapes(true)[5], 2);
+        layer.of_output.fill(0.0);
+        let (_, winners) = layer.convolved();
+        for width in Width::available() {
+            let gradients = [
+                for_weights(&layer, &winners, width),
+                for_images(&layer, &winners, width),
+            ];
+            assert!(gradients.concat().iter().all(|&value| value == 0.0));
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_not_skipped() {
+        for shape in shapes(true) {
+            let mut layer = Layer::draw(shape, 1);
+            layer.of_output[0] = f32::NAN;
+            let (_, winners) = layer.convolved();
+            for width in Width::available() {
+                let weights = for_weights(&layer, &winners, width);
+                let of_channel = &weights[..shape.depth()];
+                assert!(of_channel.iter().all(|value| value.is_nan()), "{shape:?}");
+                let images = for_images(&layer, &winners, width);
+                assert!(images[winners[0] as usize].is_nan(), "{shape:?}");
+            }
+        }
+    }
+}

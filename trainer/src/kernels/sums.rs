@@ -89,3 +89,44 @@ unsafe fn column_sum<V: Vector>(part: &[f32], columns: usize, column: usize) -> 
         sum
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::values;
+    use super::*;
+
+    /// In the order that the contract fixes.
+    fn plain_sums(values: &[f32], columns: usize) -> Vec<f64> {
+        let column_sum = |column| {
+            let parts = values.chunks(ROWS_OF_PART * columns);
+            let part_sum = |part: &[f32]| {
+                let column = part[column..].iter().step_by(columns);
+                f64::from(column.fold(0.0_f32, |sum, value| sum + value))
+            };
+            parts.map(part_sum).fold(0.0, |total, sum| total + sum)
+        };
+        (0..columns).map(column_sum).collect()
+    }
+
+    #[test]
+    fn sums_are_the_plain_loops_to_the_bit() {
+        for columns in [1, 3, 4, 8, 15, 16, 17, 33, 50] {
+            for rows in [1, 2, 127, 128, 129, 300] {
+                let values = values(rows * columns, 1);
+                for width in Width::available() {
+                    let mut sums = vec![f64::NAN; columns];
+                    column_sums(width, &values, &mut sums);
+                    assert_eq!(
+                        sums,
+                        plain_sums(&values, columns),
+                        "{rows} by {columns}, {width}"
+                    );
+                    let mut gradient = vec![f32::NAN; columns];
+                    bias_gradient(width, &values, &mut gradient);
+                    let rounded: Vec<f32> = sums.iter().map(|&sum| sum as f32).collect();
+                    assert_eq!(gradient, rounded);
+                }
+            }
+        }
+    }
+}

@@ -265,3 +265,80 @@ pub(super) unsafe fn output_back<V: Vector>(
         [a, one, minus_one, two, minus_two, half, minus_half, d]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::values;
+    use super::super::vector::Single;
+    use super::*;
+
+    fn singles<const COUNT: usize>(count: usize, seed: u64) -> [Single; COUNT] {
+        let mut drawn = values(count, seed);
+        drawn.resize(COUNT, 0.0);
+        // SAFETY: a single float needs no instructions of its own.
+        std::array::from_fn(|at| unsafe { Single::splat(drawn[at]) })
+    }
+
+    /// Σ left · right.
+    fn product<const COUNT: usize>(left: [Single; COUNT], right: [Single; COUNT]) -> f64 {
+        let number = |single: Single| {
+            let mut number = 0.0;
+            // SAFETY: a single float needs no instructions of its own and fits the number.
+            unsafe { single.store(&mut number) };
+            f64::from(number)
+        };
+        let pairs = left.into_iter().zip(right);
+        pairs
+            .map(|(left, right)| number(left) * number(right))
+            .sum()
+    }
+
+    fn assert_same(left: f64, right: f64) {
+        assert!((left - right).abs() < 1e-5, "{left} is not {right}");
+    }
+
+    #[test]
+    fn each_way_back_is_the_transpose_of_its_way_there() {
+        for points in [6, MOST_POINTS] {
+            let taps = singles(points + 1 - OUTPUTS, 1);
+            let (some, others) = (singles(points, 2), singles(points, 3));
+            let outputs = singles(OUTPUTS, 4);
+            // SAFETY: single floats need no instructions of their own.
+            unsafe {
+                assert_same(
+                    product(kernel(points, taps), some),
+                    product(taps, kernel_back(points, some)),
+                );
+                assert_same(
+                    product(input(points, some), others),
+                    product(some, input_back(points, others)),
+                );
+                assert_same(
+                    product(output(points, some), outputs),
+                    product(some, output_back(points, outputs)),
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn products_of_transforms_are_convolutions() {
+        for points in [6, MOST_POINTS] {
+            let count = points + 1 - OUTPUTS;
+            let (taps, inputs): ([Single; MOST_TAPS], [Single; MOST_POINTS]) =
+                (singles(count, 1), singles(points, 2));
+            // SAFETY: single floats need no instructions of their own.
+            let outputs = unsafe {
+                let (left, right) = (kernel(points, taps), input(points, inputs));
+                output(points, std::array::from_fn(|at| left[at].mul(right[at])))
+            };
+            for (first, found) in outputs.into_iter().enumerate() {
+                let mut seen = [inputs[0]; MOST_TAPS];
+                seen[..count].copy_from_slice(&inputs[first..first + count]);
+                // SAFETY: as above.
+                let one = unsafe { Single::splat(1.0) };
+                assert_same(product([found], [one]), product(taps, seen));
+            }
+        }
+    }
+}

@@ -241,3 +241,157 @@ pub fn all_finite(values: &[f32]) -> bool {
         .iter()
         .fold(true, |so_far, value| so_far & value.is_finite())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::{assert_close, at_every_width, values};
+    use super::*;
+
+    /// Weights of no whole vector.
+    const COUNT: usize = 37;
+    const STEPS: u64 = 12;
+    const LEARNING_RATE: f64 = 0.02;
+    const WEIGHT_DECAY: f64 = 0.3;
+    /// Part of the largest value by which any may be off: a few roundings of 6e-8 in each step.
+    const TOLERANCE: f64 = 2e-6;
+
+    fn gradient(step: u64) -> Vec<f32> {
+        values(COUNT, 100 + step)
+    }
+
+    fn doubled(values: &[f32]) -> Vec<f64> {
+        values.iter().copied().map(f64::from).collect()
+    }
+
+    fn step(step: u64) -> AdamwStep {
+        AdamwStep {
+            learning_rate: LEARNING_RATE,
+            weight_decay: WEIGHT_DECAY,
+            step,
+        }
+    }
+
+    #[test]
+    fn adamw_is_as_in_a_plain_loop_at_every_width() {
+        let found = at_every_width(|width| {
+            let mut weights = values(COUNT, 1);
+            let (mut first, mut second) = (vec![0.0; COUNT], vec![0.0; COUNT]);
+            for number in 1..=STEPS {
+                let moments = (first.as_mut_slice(), second.as_mut_slice());
+                assert!(adamw(
+                    width,
+                    &mut weights,
+                    &gradient(number),
+                    moments,
+                    step(number)
+                ));
+            }
+            [weights, first, second].concat()
+        });
+        let mut weights = doubled(&values(COUNT, 1));
+        let (mut first, mut second) = (vec![0.0; COUNT], vec![0.0; COUNT]);
+        for number in 1..=STEPS {
+            for (at, gradient) in doubled(&gradient(number)).into_iter().enumerate() {
+                first[at] = 0.9 * first[at] + 0.1 * gradient;
+                second[at] = 0.999 * second[at] + 0.001 * gradient * gradient;
+                let first = first[at] / (1.0 - 0.9_f64.powi(number as i32));
+                let second: f64 = second[at] / (1.0 - 0.999_f64.powi(number as i32));
+                weights[at] -= LEARNING_RATE * WEIGHT_DECAY * weights[at];
+                weights[at] -= LEARNING_RATE * first / (second.sqrt() + 1e-8);
+            }
+        }
+        assert_close("weights", &found[..COUNT], &weights, TOLERANCE);
+        assert_close("first moments", &found[COUNT..2 * COUNT], &first, TOLERANCE);
+        assert_close("second moments", &found[2 * COUNT..], &second, TOLERANCE);
+    }
+
+    #[test]
+    fn sgd_is_as_in_a_plain_loop_at_every_width() {
+        let found = at_every_width(|width| {
+            let (mut weights, mut velocity) = (values(COUNT, 1), vec![0.0; COUNT]);
+            for number in 1..=STEPS {
+                let rates = (LEARNING_RATE, WEIGHT_DECAY);
+                assert!(sgd(
+                    width,
+                    &mut weights,
+                    &gradient(number),
+                    &mut velocity,
+                    rates
+                ));
+            }
+            [weights, velocity].concat()
+        });
+        let (mut weights, mut velocity) = (doubled(&values(COUNT, 1)), vec![0.0; COUNT]);
+        for number in 1..=STEPS {
+            for (at, gradient) in doubled(&gradient(number)).into_iter().enumerate() {
+                velocity[at] = 0.9 * velocity[at] + gradient + WEIGHT_DECAY * weights[at];
+                weights[at] -= LEARNING_RATE * velocity[at];
+            }
+        }
+        assert_close("weights", &found[..COUNT], &weights, TOLERANCE);
+        assert_close("velocities", &found[COUNT..], &velocity, TOLERANCE);
+    }
+
+    #[test]
+    fn what_is_no_number_or_infinite_is_told_wherever_it_stands() {
+        for wrong in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for at in 0..COUNT {
+                for which in 0..4 {
+                    let mut slices = [
+                        values(COUNT, 1),
+                        gradient(1),
+                        vec![0.0; COUNT],
+                        vec![0.0; COUNT],
+                    ];
+                    slices[which][at] = wrong;
+                    for width in Width::available() {
+                        let [mut weights, gradient, mut first, mut second] = slices.clone();
+                        let mut velocity = first.clone();
+                        let moments = (first.as_mut_slice(), second.as_mut_slice());
+                        assert!(!adamw(width, &mut weights, &gradient, moments, step(1)));
+                        if which < 3 {
+                            let mut weights = slices[0].clone();
+                            let rates = (LEARNING_RATE, WEIGHT_DECAY);
+                            assert!(!sgd(width, &mut weights, &gradient, &mut velocity, rates));
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_overflows_in_the_step_is_told() {
+        for width in Width::available() {
+            let (mut first, mut second) = (vec![0.0; COUNT], vec![0.0; COUNT]);
+            let mut weights = values(COUNT, 1);
+            let mut large = gradient(1);
+            large[COUNT - 1] = 1e21;
+            let moments = (first.as_mut_slice(), second.as_mut_slice());
+            assert!(!adamw(width, &mut weights, &large, moments, step(1)));
+            assert!(second[COUNT - 1].is_infinite() && all_finite(&weights));
+
+            let (mut weights, mut velocity) = (values(COUNT, 1), vec![0.0; COUNT]);
+            velocity[0] = f32::MAX;
+            assert!(!sgd(
+                width,
+                &mut weights,
+                &gradient(1),
+                &mut velocity,
+                (10.0, 0.0)
+            ));
+            assert!(weights[0].is_infinite() && all_finite(&velocity));
+        }
+    }
+
+    #[test]
+    fn one_value_that_is_not_finite_is_enough() {
+        let mut some = values(COUNT, 1);
+        assert!(all_finite(&some));
+        some[COUNT - 1] = f32::NAN;
+        assert!(!all_finite(&some));
+        some[COUNT - 1] = f32::MAX;
+        some[0] = f32::NEG_INFINITY;
+        assert!(!all_finite(&some));
+    }
+}

@@ -586,3 +586,117 @@ unsafe impl Vector for Single {
     all(target_arch = "wasm32", target_feature = "simd128")
 )))]
 pub type Baseline = Single;
+
+#[cfg(test)]
+mod tests {
+    use super::super::reference::bits;
+    use super::super::width::{Width, with_width};
+    use super::*;
+
+    /// All that lanes may do differently: both zeros, subnormal numbers, infinities, no numbers.
+    const EDGES: [f32; 12] = [
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        0.1,
+        1e-40,
+        -1e-40,
+        f32::MAX,
+        f32::MIN,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        f32::NAN,
+    ];
+
+    with_width! {
+        /// Appends what each operation makes of `left` and `right`, of 16 values each.
+        fn operate(left: &[f32], right: &[f32], results: &mut Vec<f32>) = operate_with;
+    }
+
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    unsafe fn operate_with<V: Vector>(left: &[f32], right: &[f32], results: &mut Vec<f32>) {
+        assert!(left.len() == 16 && right.len() == 16);
+        let mut keep = |apply: &dyn Fn(V, V) -> V| {
+            let mut lanes = [0.0_f32; 16];
+            for at in (0..16).step_by(V::LANES) {
+                // SAFETY: sixteen values are whole vectors of any width; the caller vouches for the
+                // processor.
+                unsafe {
+                    let operands = (
+                        V::load(left.as_ptr().add(at)),
+                        V::load(right.as_ptr().add(at)),
+                    );
+                    apply(operands.0, operands.1).store(lanes.as_mut_ptr().add(at));
+                }
+            }
+            results.extend(lanes);
+        };
+        // SAFETY: as above.
+        unsafe {
+            keep(&|left, right| left.add(right));
+            keep(&|left, right| left.sub(right));
+            keep(&|left, right| left.mul(right));
+            keep(&|left, right| left.div(right));
+            keep(&|left, _| left.sqrt());
+            keep(&|left, _| left.relu());
+            keep(&|left, right| left.where_positive(right));
+            let (some, others) = (V::splat_integer(7), V::splat_integer(-7));
+            keep(&|left, _| left.where_same(some, some));
+            keep(&|left, _| left.where_same(some, others));
+            keep(&|left, right| left.keep_highest(some, right, others).0);
+            // Whose integers were kept.
+            keep(&|left, right| {
+                let (_, kept) = left.keep_highest(some, right, others);
+                V::splat(1.0).where_same(kept, others)
+            });
+        }
+    }
+
+    /// One after the other, with what is no number as any.
+    fn of_singles(left: &[f32], right: &[f32]) -> Vec<f32> {
+        let mut results = Vec::new();
+        // SAFETY: a single float needs no instructions of its own.
+        unsafe { operate_with::<Single>(left, right, &mut results) };
+        results
+    }
+
+    fn without_payload(values: &[f32]) -> Vec<u32> {
+        let canonical = |&value: &f32| if value.is_nan() { f32::NAN } else { value };
+        bits(&values.iter().map(canonical).collect::<Vec<f32>>()).collect()
+    }
+
+    #[test]
+    fn every_lane_of_every_width_does_what_a_single_float_does() {
+        for shift in 0..EDGES.len() {
+            let operand = |by: usize| -> Vec<f32> {
+                (0..16).map(|at| EDGES[(at + by) % EDGES.len()]).collect()
+            };
+            let (left, right) = (operand(0), operand(shift));
+            let expected = without_payload(&of_singles(&left, &right));
+            for width in Width::available() {
+                let mut results = Vec::new();
+                operate(width, &left, &right, &mut results);
+                assert_eq!(without_payload(&results), expected, "{width}, {shift}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_wins_and_stays() {
+        // SAFETY: a single float needs no instructions of its own.
+        let kept = |left: f32, right: f32| unsafe {
+            let left = Single::splat(left);
+            let (Single(highest), integer) = left.keep_highest(1, Single::splat(right), 2);
+            (highest, integer)
+        };
+        assert!(kept(f32::NAN, 3.0).0.is_nan());
+        assert!(kept(3.0, f32::NAN).0.is_nan());
+        assert_eq!(kept(3.0, 4.0), (4.0, 2));
+        assert_eq!(kept(4.0, 4.0), (4.0, 1));
+        // SAFETY: as above.
+        assert!(unsafe { Single::splat(f32::NAN).relu() }.0.is_nan());
+    }
+}
