@@ -128,6 +128,7 @@ pub struct Architecture {
     hidden_units: usize,
     batch_norm: bool,
     dropout: f64,
+    test_time_augmentation: bool,
 }
 
 /// A convolution with the names of its tensors.
@@ -159,6 +160,7 @@ impl Architecture {
             hidden_units: hyperparameters.hidden_units,
             batch_norm: hyperparameters.batch_norm,
             dropout: hyperparameters.dropout,
+            test_time_augmentation: hyperparameters.test_time_augmentation,
         };
         match architecture.parameters() {
             Some(parameters) if parameters <= PARAMETER_LIMIT => Ok(architecture),
@@ -192,6 +194,24 @@ impl Architecture {
     #[must_use]
     pub fn dropout(&self) -> f64 {
         self.dropout
+    }
+
+    /// Whether images are classified together with copies that are moved by a pixel.
+    #[must_use]
+    pub fn test_time_augmentation(&self) -> bool {
+        self.test_time_augmentation
+    }
+
+    /// Rows of an image.
+    #[must_use]
+    pub fn height(&self) -> usize {
+        self.convolutions[0].shape.height
+    }
+
+    /// Columns of an image.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.convolutions[0].shape.width
     }
 
     /// Units of the hidden layer.

@@ -4,6 +4,7 @@
 use crate::hyperparameters::Hyperparameters;
 use crate::images::{ImageSet, normalisation_table};
 use crate::philox::{Philox, Stream};
+use crate::shift::Shift;
 use crate::warp::Warp;
 
 /// The order in which an epoch shows the training images, and how it shifts each.
@@ -78,59 +79,11 @@ impl Batch<'_> {
                 warp.show(philox, self.epoch, image, set.image(image as usize), values);
             } else {
                 let shift = Shift::draw(philox, self.epoch, image, setting.shift_px);
-                shift.show(set, image as usize, &table, values);
+                let pixels = set.image(image as usize);
+                shift.show(pixels, (set.height(), set.width()), &table, values);
             }
         }
     }
-}
-
-/// How far an image is moved, in pixels down and to the right.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Shift {
-    down: isize,
-    right: isize,
-}
-
-impl Shift {
-    /// Each axis uniform in -`largest`..=`largest`, one draw per epoch and image, whatever the order.
-    fn draw(philox: &Philox, epoch: usize, image: u32, largest: usize) -> Self {
-        let [down, right, ..] = philox.block(Stream::Shift, epoch as u64, image);
-        let choices = 2 * largest as u64 + 1;
-        let within = |word: u32| ((u64::from(word) * choices) >> 32) as isize - largest as isize;
-        Self {
-            down: within(down),
-            right: within(right),
-        }
-    }
-
-    /// Writes the image, moved; what comes in from outside is black.
-    fn show(self, set: &ImageSet, image: usize, table: &[f32; 256], values: &mut [f32]) {
-        let (height, width) = (set.height(), set.width());
-        let pixels = set.image(image);
-        values.fill(table[0]);
-        let from_left = self.right.unsigned_abs().min(width);
-        let count = width - from_left;
-        let (to, from) = if self.right > 0 {
-            (from_left, 0)
-        } else {
-            (0, from_left)
-        };
-        for (y, row) in values.chunks_exact_mut(width).enumerate() {
-            if let Some(source) = source(y, self.down, height) {
-                let source = &pixels[source * width + from..][..count];
-                for (value, &pixel) in row[to..to + count].iter_mut().zip(source) {
-                    *value = table[usize::from(pixel)];
-                }
-            }
-        }
-    }
-}
-
-/// Which of `count` places moves to `place` by `shift`, if any.
-fn source(place: usize, shift: isize, count: usize) -> Option<usize> {
-    place
-        .checked_add_signed(-shift)
-        .filter(|&from| from < count)
 }
 
 #[cfg(test)]
@@ -189,33 +142,5 @@ mod tests {
             last.to_vec(),
             normalised(set.image(order.images[4] as usize))
         );
-    }
-
-    #[test]
-    fn a_shift_moves_pixels_and_fills_with_black() {
-        let set = set(1, 2, 3);
-        let mut moved = [9.0; 6];
-        let shift = Shift { down: 1, right: -1 };
-        shift.show(&set, 0, &normalisation_table(), &mut moved);
-        assert_eq!(moved.to_vec(), normalised(&[0, 0, 0, 1, 2, 0]));
-        let shift = Shift { down: 0, right: 2 };
-        shift.show(&set, 0, &normalisation_table(), &mut moved);
-        assert_eq!(moved.to_vec(), normalised(&[0, 0, 0, 0, 0, 3]));
-    }
-
-    #[test]
-    fn shifts_take_every_value_in_range_and_no_other() {
-        let philox = Philox::new(2);
-        let mut seen = std::collections::BTreeSet::new();
-        for image in 0..2_000 {
-            let shift = Shift::draw(&philox, 3, image, 2);
-            seen.insert((shift.down, shift.right));
-        }
-        assert_eq!(seen.len(), 25);
-        assert!(
-            seen.iter()
-                .all(|&(down, right)| down.abs() <= 2 && right.abs() <= 2)
-        );
-        assert_eq!(Shift::draw(&philox, 3, 0, 0), Shift { down: 0, right: 0 });
     }
 }

@@ -1,13 +1,34 @@
-//! Decides how predictions are counted against labels. It does not know which images are scored, or
-//! what a score is for.
+//! Decides how a model's answers are read: as probabilities of classes, and as a count of those that
+//! are right. It does not know which images are scored, or what a score is for.
 
 use candle_core::Result;
 
-use crate::images::normalise;
+use crate::images::{normalisation_table, normalise};
+use crate::kernels::cross_entropy::softmax;
 use crate::lenet::LeNet;
+use crate::shift::Shift;
 
-/// Images scored at a time, so that a unit of work stays short and needs little memory.
-pub const CHUNK: usize = 200;
+/// Images passed forward at a time, so that a unit of work stays short and needs little memory.
+const CHUNK: usize = 200;
+
+/// How an image is shown where it is shown more than once, itself first.
+const VIEWS: [Shift; 5] = [
+    Shift { down: 0, right: 0 },
+    Shift { down: 1, right: 0 },
+    Shift { down: -1, right: 0 },
+    Shift { down: 0, right: 1 },
+    Shift { down: 0, right: -1 },
+];
+
+/// Images scored in a unit of work.
+#[must_use]
+pub fn chunk(model: &LeNet) -> usize {
+    if model.architecture().test_time_augmentation() {
+        CHUNK / VIEWS.len()
+    } else {
+        CHUNK
+    }
+}
 
 /// How many of the images `pixels` `[labels.len(), height, width]` the model puts in their class.
 ///
@@ -17,15 +38,57 @@ pub const CHUNK: usize = 200;
 /// # Panics
 /// If there are not as many images as labels.
 pub fn count_correct(model: &LeNet, pixels: &[u8], labels: &[u8]) -> Result<usize> {
-    let logits = model.logits(|input| normalise(pixels, input), labels.len())?;
-    let rows = logits.chunks_exact(model.architecture().classes());
+    let architecture = model.architecture();
+    let answers = if architecture.test_time_augmentation() {
+        probabilities(model, pixels, labels.len())?
+    } else {
+        model.logits(|input| normalise(pixels, input), labels.len())?
+    };
+    let rows = answers.chunks_exact(architecture.classes());
     Ok(rows
         .zip(labels)
         .filter(|&(row, &label)| highest(row) == usize::from(label))
         .count())
 }
 
-/// The class of the highest logit, the first among equals.
+/// The probability of each class for each of `count` images `pixels` `[count, height, width]`, as
+/// `[count, classes]`.
+///
+/// # Errors
+/// If candle fails where it should not.
+///
+/// # Panics
+/// If there is another number of pixels.
+pub fn probabilities(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<f32>> {
+    let architecture = model.architecture();
+    let views = if architecture.test_time_augmentation() {
+        &VIEWS[..]
+    } else {
+        &VIEWS[..1]
+    };
+    let mut means = vec![0.0_f32; count * architecture.classes()];
+    for &view in views {
+        let mut answers = model.logits(|input| show(model, view, pixels, input), count)?;
+        softmax(&mut answers, architecture.classes());
+        for (mean, answer) in means.iter_mut().zip(answers) {
+            *mean += answer / views.len() as f32;
+        }
+    }
+    Ok(means)
+}
+
+/// Writes normalised images, all moved alike.
+fn show(model: &LeNet, view: Shift, pixels: &[u8], values: &mut [f32]) {
+    let (height, width) = (model.architecture().height(), model.architecture().width());
+    let table = normalisation_table();
+    assert_eq!(pixels.len(), values.len());
+    let images = pixels.chunks_exact(height * width);
+    for (pixels, values) in images.zip(values.chunks_exact_mut(height * width)) {
+        view.show(pixels, (height, width), &table, values);
+    }
+}
+
+/// The class of the highest answer, the first among equals.
 fn highest(row: &[f32]) -> usize {
     (1..row.len()).fold(
         0,

@@ -27,6 +27,7 @@ pub mod network;
 pub mod optimizer;
 pub mod philox;
 pub mod schedule;
+mod shift;
 pub mod tensor_file;
 pub mod training;
 mod warp;

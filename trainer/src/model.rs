@@ -4,10 +4,8 @@
 use thiserror::Error;
 
 use crate::architecture::{Architecture, ArchitectureError, TensorSpec};
-use crate::evaluation::{CHUNK, count_correct};
+use crate::evaluation;
 use crate::hyperparameters::Hyperparameters;
-use crate::images::normalise;
-use crate::kernels::cross_entropy::softmax;
 use crate::kernels::width::Width;
 use crate::lenet::LeNet;
 use crate::tensor_file::{TensorFile, TensorFileError};
@@ -77,15 +75,12 @@ impl Model {
     /// If `images` has another number of bytes.
     pub fn probabilities(&self, images: &[u8], count: usize) -> Result<Vec<f32>, ModelError> {
         let pixels = self.checked_pixels(images, count)?;
-        let classes = self.lenet.architecture().classes();
-        let mut probabilities = Vec::with_capacity(count * classes);
-        for chunk in images.chunks(CHUNK * pixels) {
-            let count = chunk.len() / pixels;
-            let mut logits = self.lenet.logits(|input| normalise(chunk, input), count)?;
-            softmax(&mut logits, classes);
-            probabilities.append(&mut logits);
+        let mut all = Vec::with_capacity(count * self.lenet.architecture().classes());
+        for images in images.chunks(evaluation::chunk(&self.lenet) * pixels) {
+            let count = images.len() / pixels;
+            all.extend(evaluation::probabilities(&self.lenet, images, count)?);
         }
-        Ok(probabilities)
+        Ok(all)
     }
 
     /// How many of the images `[labels.len(), height, width]` it puts in their class.
@@ -94,10 +89,11 @@ impl Model {
     /// If `images` has another number of bytes.
     pub fn count_correct(&self, images: &[u8], labels: &[u8]) -> Result<usize, ModelError> {
         let pixels = self.checked_pixels(images, labels.len())?;
-        let chunks = images.chunks(CHUNK * pixels).zip(labels.chunks(CHUNK));
+        let chunk = evaluation::chunk(&self.lenet);
+        let chunks = images.chunks(chunk * pixels).zip(labels.chunks(chunk));
         let mut correct = 0;
         for (images, labels) in chunks {
-            correct += count_correct(&self.lenet, images, labels)?;
+            correct += evaluation::count_correct(&self.lenet, images, labels)?;
         }
         Ok(correct)
     }

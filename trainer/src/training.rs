@@ -301,7 +301,7 @@ impl Training {
     fn evaluate(&mut self, done: usize, correct: usize) -> Result<Progress, TrainingError> {
         let validation = self.data.validation();
         let of = validation.len();
-        let end = of.min(done + evaluation::CHUNK);
+        let end = of.min(done + evaluation::chunk(&self.model));
         let labels = &validation.labels()[done..end];
         let correct =
             correct + evaluation::count_correct(&self.model, validation.images(done..end), labels)?;

@@ -118,10 +118,18 @@ fn even_batches_of_one_image_only_train() {
 
 #[test]
 fn the_loaded_model_scores_as_the_training_did() {
-    let hyperparameters = full_setting();
-    let mut training = training(&hyperparameters, 64);
+    for test_time_augmentation in [false, true] {
+        check_scores(&Hyperparameters {
+            test_time_augmentation,
+            ..full_setting()
+        });
+    }
+}
+
+fn check_scores(hyperparameters: &Hyperparameters) {
+    let mut training = training(hyperparameters, 64);
     let (correct, count) = last_figures(&finish(&mut training));
-    let model = Model::load(&hyperparameters, CLASSES, SIZE, SIZE, &training.weights()).unwrap();
+    let model = Model::load(hyperparameters, CLASSES, SIZE, SIZE, &training.weights()).unwrap();
     let validation = data(64).validation().clone();
     assert_eq!(
         model
@@ -138,6 +146,34 @@ fn the_loaded_model_scores_as_the_training_did() {
         highest_is_right += usize::from(row.iter().all(|&other| other <= row[usize::from(label)]));
     }
     assert_eq!(highest_is_right, correct);
+}
+
+#[test]
+fn test_time_augmentation_is_the_mean_of_five_views() {
+    let setting = full_setting();
+    let mut training = training(&setting, 64);
+    finish(&mut training);
+    let weights = training.weights();
+    let load = |test_time_augmentation| {
+        let setting = Hyperparameters {
+            test_time_augmentation,
+            ..setting.clone()
+        };
+        Model::load(&setting, CLASSES, SIZE, SIZE, &weights).unwrap()
+    };
+    // A bright pixel in the middle, and where it goes when the picture is moved.
+    let middle = SIZE / 2 * SIZE + SIZE / 2;
+    let views = [middle, middle + SIZE, middle - SIZE, middle + 1, middle - 1].map(|place| {
+        let mut picture = vec![0; SIZE * SIZE];
+        picture[place] = 255;
+        picture
+    });
+    let of_views = load(false).probabilities(&views.concat(), 5).unwrap();
+    let mean = load(true).probabilities(&views[0], 1).unwrap();
+    for (class, &mean) in mean.iter().enumerate() {
+        let sum: f32 = of_views.iter().skip(class).step_by(CLASSES).sum();
+        assert!((mean - sum / 5.0).abs() < 1e-6, "{mean} is not {sum} / 5");
+    }
 }
 
 #[test]
