@@ -80,7 +80,7 @@ pub fn write(folder: &Path, mnist: Option<&Path>) -> Result<(), DataError> {
 /// A file can't be read, or is something else.
 pub fn read_training(folder: &Path) -> Result<TrainingData, DataError> {
     let (training, validation) = (read(folder, TRAINING)?, read(folder, VALIDATION)?);
-    Ok(TrainingData::from_blobs(&training, &validation, CLASSES)?)
+    Ok(TrainingData::from_blobs(training, validation, CLASSES)?)
 }
 
 /// The images that no choice is made by.
@@ -88,7 +88,7 @@ pub fn read_training(folder: &Path) -> Result<TrainingData, DataError> {
 /// # Errors
 /// The file can't be read, or is something else.
 pub fn read_test(folder: &Path) -> Result<ImageSet, DataError> {
-    Ok(ImageSet::from_blob("test", &read(folder, TEST)?, CLASSES)?)
+    Ok(ImageSet::from_blob("test", read(folder, TEST)?, CLASSES)?)
 }
 
 fn read(folder: &Path, name: &str) -> Result<Vec<u8>, DataError> {

@@ -37,8 +37,8 @@ impl StockSession {
     #[wasm_bindgen(constructor)]
     pub fn new(
         setting: &str,
-        training: &[u8],
-        validation: &[u8],
+        training: Vec<u8>,
+        validation: Vec<u8>,
         classes: usize,
     ) -> Result<StockSession, JsError> {
         let setting = Hyperparameters::from_json(&serde_json::from_str(setting)?)?;

@@ -351,8 +351,8 @@ async fn train_after(
     let app = app.clone();
     tokio::task::spawn_blocking(move || {
         let images = TrainingData::from_blobs(
-            &data_blob(&blobs, &data.training)?,
-            &data_blob(&blobs, &data.validation)?,
+            data_blob(&blobs, &data.training)?,
+            data_blob(&blobs, &data.validation)?,
             data.classes as usize,
         )
         .map_err(|error| CheckError::Trainer(error.to_string()))?;

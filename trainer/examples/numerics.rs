@@ -132,7 +132,7 @@ fn train(leg: &Leg) -> Result<Ending, LegError> {
 fn begun(leg: &Leg) -> Result<Training, LegError> {
     let setting = Hyperparameters::from_json(&leg.setting)?;
     let (training, validation) = (read(&leg.training)?, read(&leg.validation)?);
-    let data = TrainingData::from_blobs(&training, &validation, leg.classes)?;
+    let data = TrainingData::from_blobs(training, validation, leg.classes)?;
     let (seed, width) = (leg.seed.parse()?, width(leg.width.as_deref())?);
     Ok(match &leg.checkpoint {
         None => Training::with_width(setting, seed, data, width)?,

@@ -84,9 +84,12 @@ pub enum DataError {
 }
 
 /// Grey images with labels.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct ImageSet {
-    pixels: Vec<u8>,
+    /// The blob that the pixels came in: taking them out of it would need them twice in memory.
+    blob: Vec<u8>,
+    /// Where in the blob the pixels stand.
+    pixels: Range<usize>,
     labels: Vec<u8>,
     height: usize,
     width: usize,
@@ -114,6 +117,19 @@ impl ImageSet {
         set: &'static str,
         pixels: Vec<u8>,
         labels: Vec<u8>,
+        size: (usize, usize),
+        classes: usize,
+    ) -> Result<Self, DataError> {
+        let all = 0..pixels.len();
+        Self::within(set, pixels, all, labels, size, classes)
+    }
+
+    /// Images whose pixels stand in `blob` at `pixels`; else as [`ImageSet::new`].
+    fn within(
+        set: &'static str,
+        blob: Vec<u8>,
+        pixels: Range<usize>,
+        labels: Vec<u8>,
         (height, width): (usize, usize),
         classes: usize,
     ) -> Result<Self, DataError> {
@@ -138,6 +154,7 @@ impl ImageSet {
             .position(|&label| usize::from(label) >= classes)
         {
             None => Ok(Self {
+                blob,
                 pixels,
                 labels,
                 height,
@@ -152,13 +169,14 @@ impl ImageSet {
         }
     }
 
-    /// Images from safetensors bytes: `images` u8 `[n, height, width]` and `labels` u8 `[n]`.
+    /// Images from safetensors bytes: `images` u8 `[n, height, width]` and `labels` u8 `[n]`. Keeps
+    /// the bytes, and nothing else of their size.
     ///
     /// # Errors
     /// If the tensors are not there or do not fit each other, and as [`ImageSet::new`].
-    pub fn from_blob(set: &'static str, blob: &[u8], classes: usize) -> Result<Self, DataError> {
+    pub fn from_blob(set: &'static str, blob: Vec<u8>, classes: usize) -> Result<Self, DataError> {
         let in_blob = |source| DataError::Blob { set, source };
-        let file = TensorFile::parse(blob).map_err(in_blob)?;
+        let file = TensorFile::parse(&blob).map_err(in_blob)?;
         let (shape, pixels) = file.view("images", Dtype::U8).map_err(in_blob)?;
         let &[images, height, width] = shape.as_slice() else {
             return Err(in_blob(TensorFileError::WrongShape {
@@ -169,14 +187,12 @@ impl ImageSet {
         };
         let labels = file
             .bytes("labels", Dtype::U8, &[images])
-            .map_err(in_blob)?;
-        Self::new(
-            set,
-            pixels.to_vec(),
-            labels.to_vec(),
-            (height, width),
-            classes,
-        )
+            .map_err(in_blob)?
+            .to_vec();
+        let first = pixels.first().and_then(|first| blob.element_offset(first));
+        let start = first.unwrap_or_default();
+        let pixels = start..start + pixels.len();
+        Self::within(set, blob, pixels, labels, (height, width), classes)
     }
 
     /// Rows of an image.
@@ -206,7 +222,7 @@ impl ImageSet {
     /// All pixels, `[n, height, width]`.
     #[must_use]
     pub fn pixels(&self) -> &[u8] {
-        &self.pixels
+        &self.blob[self.pixels.clone()]
     }
 
     /// The class of each image.
@@ -219,7 +235,7 @@ impl ImageSet {
     #[must_use]
     pub fn images(&self, range: Range<usize>) -> &[u8] {
         let area = self.height * self.width;
-        &self.pixels[range.start * area..range.end * area]
+        &self.pixels()[range.start * area..range.end * area]
     }
 
     pub(crate) fn image(&self, index: usize) -> &[u8] {
@@ -230,7 +246,7 @@ impl ImageSet {
         for size in [self.len(), self.height, self.width] {
             digest.update((size as u64).to_le_bytes());
         }
-        digest.update(&self.pixels);
+        digest.update(self.pixels());
         digest.update(&self.labels);
     }
 }
@@ -290,8 +306,8 @@ impl TrainingData {
     /// # Errors
     /// If a blob is not that, and as [`TrainingData::new`].
     pub fn from_blobs(
-        training: &[u8],
-        validation: &[u8],
+        training: Vec<u8>,
+        validation: Vec<u8>,
         classes: usize,
     ) -> Result<Self, DataError> {
         Self::new(
@@ -383,18 +399,18 @@ mod tests {
     }
 
     fn refusal(training: &[u8], validation: &[u8], classes: usize) -> String {
-        TrainingData::from_blobs(training, validation, classes)
+        TrainingData::from_blobs(training.to_vec(), validation.to_vec(), classes)
             .unwrap_err()
             .to_string()
     }
 
     #[test]
     fn reads_both_blobs() {
-        let data =
-            TrainingData::from_blobs(&blob([3, 4, 5], &[0, 1, 2]), &blob([1, 4, 5], &[2]), 3)
-                .unwrap();
+        let training = blob([3, 4, 5], &[0, 1, 2]);
+        let data = TrainingData::from_blobs(training, blob([1, 4, 5], &[2]), 3).unwrap();
         assert_eq!((data.height(), data.width(), data.classes()), (4, 5, 3));
         assert_eq!(data.training().labels(), [0, 1, 2]);
+        assert_eq!(data.training().pixels(), (0..60).collect::<Vec<u8>>());
         assert_eq!(data.validation().image(0)[3], 3);
     }
 
@@ -429,7 +445,7 @@ mod tests {
     #[test]
     fn the_digest_follows_every_byte() {
         let digest = |labels: &[u8]| {
-            TrainingData::from_blobs(&blob([2, 4, 5], labels), &blob([1, 4, 5], &[0]), 2)
+            TrainingData::from_blobs(blob([2, 4, 5], labels), blob([1, 4, 5], &[0]), 2)
                 .unwrap()
                 .digest()
         };

@@ -400,7 +400,7 @@ async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, NotRead
     // One set after the other: only one blob is in memory at a time beside the images.
     let fetch = async |name, sha256: &Sha256| {
         let blob = http::blob(base_url, sha256, &lease.token).await?;
-        ImageSet::from_blob(name, &blob, classes).map_err(trainer_error)
+        ImageSet::from_blob(name, blob, classes).map_err(trainer_error)
     };
     let training = fetch("training", &names.0).await?;
     let validation = fetch("validation", &names.1).await?;

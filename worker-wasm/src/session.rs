@@ -27,8 +27,8 @@ impl Session {
     pub fn new(
         setting: &str,
         seed: &str,
-        training: &[u8],
-        validation: &[u8],
+        training: Vec<u8>,
+        validation: Vec<u8>,
         classes: usize,
         checkpoint: Option<Vec<u8>>,
     ) -> Result<Session, JsError> {
@@ -97,7 +97,7 @@ impl Session {
     ///
     /// # Errors
     /// These are no such images, or a weight is no longer a number.
-    pub fn count_correct(&self, images: &[u8]) -> Result<usize, JsError> {
+    pub fn count_correct(&self, images: Vec<u8>) -> Result<usize, JsError> {
         let images = ImageSet::from_blob("test", images, self.data.classes())?;
         Ok(self
             .model()?

@@ -169,7 +169,7 @@ impl TestServer {
             blob::encode(&split.training),
             blob::encode(&split.validation),
         );
-        let data = TrainingData::from_blobs(&training, &validation, 10).unwrap();
+        let data = TrainingData::from_blobs(training, validation, 10).unwrap();
         let setting = serde_json::to_value(&lease.parameters).unwrap();
         let setting: Map<String, Value> = setting.as_object().unwrap().clone();
         let hyperparameters = Hyperparameters::from_json(&setting).unwrap();

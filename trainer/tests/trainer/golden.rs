@@ -70,7 +70,7 @@ impl Golden {
             blob::encode(&split.training),
             blob::encode(&split.validation),
         );
-        TrainingData::from_blobs(&training, &validation, 10).unwrap()
+        TrainingData::from_blobs(training, validation, 10).unwrap()
     }
 
     fn begin(&self, setting: &Map<String, Value>, data: &TrainingData, width: Width) -> Training {
