@@ -1,12 +1,18 @@
 //! Big things: data sets and checkpoints in, checkpoints and weights out.
 
 use js_sys::Uint8Array;
-use tabsweep_protocol::{LeaseToken, Sha256};
+use tabsweep_protocol::{BlobRef, LeaseToken, Sha256, limits::UPLOAD_BYTES};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, Request, RequestCache, RequestInit, Response};
+use web_sys::{
+    AbortSignal, Headers, ReadableStreamDefaultReader, ReadableStreamReadResult, Request,
+    RequestCache, RequestInit, Response,
+};
 
-use crate::turn::scope;
+use crate::{
+    arrival::{Arrival, ArrivalError},
+    turn::scope,
+};
 
 /// Why bytes did not travel.
 #[derive(Debug, thiserror::Error)]
@@ -22,14 +28,9 @@ pub(crate) enum HttpError {
         /// Its words.
         detail: String,
     },
-    /// What came is not what was asked for.
-    #[error("expected a blob with SHA-256 {expected}, found {found}")]
-    WrongHash {
-        /// What was asked for.
-        expected: Sha256,
-        /// What came.
-        found: String,
-    },
+    /// What came can't be kept.
+    #[error(transparent)]
+    Arrival(#[from] ArrivalError),
 }
 
 impl HttpError {
@@ -60,26 +61,76 @@ impl From<JsValue> for HttpError {
     }
 }
 
-/// The blob that `sha256` names, checked.
-pub(crate) async fn blob(
+/// A part of a data set, checked.
+pub(crate) async fn data(
+    base_url: &str,
+    blob: &BlobRef,
+    token: &LeaseToken,
+) -> Result<Vec<u8>, HttpError> {
+    let response = blob_response(base_url, &blob.sha256, token).await?;
+    // What no memory holds is refused as such.
+    let bytes = usize::try_from(blob.bytes).unwrap_or(usize::MAX);
+    let arrival = Arrival::new(bytes, bytes)?;
+    receive(&response, arrival, &blob.sha256).await
+}
+
+/// A checkpoint, checked.
+pub(crate) async fn checkpoint(
     base_url: &str,
     sha256: &Sha256,
     token: &LeaseToken,
 ) -> Result<Vec<u8>, HttpError> {
+    let response = blob_response(base_url, sha256, token).await?;
+    let arrival = Arrival::new(announced_bytes(&response).unwrap_or(0), UPLOAD_BYTES)?;
+    receive(&response, arrival, sha256).await
+}
+
+async fn blob_response(
+    base_url: &str,
+    sha256: &Sha256,
+    token: &LeaseToken,
+) -> Result<Response, HttpError> {
     let init = RequestInit::new();
     // Names are hashes: what the browser has is right for ever.
     init.set_cache(RequestCache::ForceCache);
     init.set_headers(&authorization(token)?);
-    let response = send(&format!("{base_url}/api/blobs/{sha256}"), &init).await?;
-    let bytes = Uint8Array::new(&JsFuture::from(response.array_buffer()?).await?).to_vec();
-    let found = tabsweep_trainer::sha256_hex(&bytes);
-    if found != sha256.as_str() {
-        return Err(HttpError::WrongHash {
-            expected: sha256.clone(),
-            found,
-        });
+    send(&format!("{base_url}/api/blobs/{sha256}"), &init).await
+}
+
+/// How long the body is, if the server said so. What it says of a packed one is of no use here.
+fn announced_bytes(response: &Response) -> Option<usize> {
+    let header = |name| response.headers().get(name).ok().flatten();
+    match header("content-encoding") {
+        Some(_) => None,
+        None => header("content-length")?.parse().ok(),
     }
-    Ok(bytes)
+}
+
+/// Reads the body piece by piece: in one piece it would be in memory twice, outside wasm's and in it.
+async fn receive(
+    response: &Response,
+    mut arrival: Arrival,
+    sha256: &Sha256,
+) -> Result<Vec<u8>, HttpError> {
+    if let Some(body) = response.body() {
+        let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
+        while let Some(piece) = next_piece(&reader).await? {
+            let taken = arrival.take(piece.length() as usize, |room| piece.copy_to(room));
+            if let Err(error) = taken {
+                // The rest is not wanted; when it stops coming concerns nobody here.
+                drop(reader.cancel());
+                return Err(error.into());
+            }
+        }
+    }
+    Ok(arrival.finish(sha256)?)
+}
+
+async fn next_piece(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, HttpError> {
+    let read = JsFuture::from(reader.read()).await?;
+    let read: ReadableStreamReadResult = read.unchecked_into();
+    let is_end = read.get_done() == Some(true);
+    Ok((!is_end).then(|| read.get_value().unchecked_into()))
 }
 
 /// Uploads bytes under their hash.

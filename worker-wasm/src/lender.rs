@@ -3,10 +3,10 @@
 use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, future::try_join};
 use js_sys::Function;
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Lease, LeaseToken, Numerics, Sha256, WorkerId};
+use tabsweep_protocol::{BlobRef, Lease, LeaseToken, Numerics, Sha256, WorkerId};
 use tabsweep_trainer::{
     Hyperparameters, ImageSet, NUMERICS_VERSION, Training, TrainingData, sha256_hex,
 };
@@ -367,16 +367,17 @@ async fn ready(
     let setting = serde_json::to_value(&lease.parameters).map_err(trainer_error)?;
     let setting = setting.as_object().cloned().unwrap_or_default();
     let hyperparameters = Hyperparameters::from_json(&setting).map_err(trainer_error)?;
-    let data = match cached {
-        Some(cached) if cached.names == names(&lease) => cached,
-        _ => fetch_data(base_url, &lease).await?,
+    let data = async {
+        match cached {
+            Some(cached) if cached.names == names(&lease) => Ok(cached),
+            _ => fetch_data(base_url, &lease).await,
+        }
     };
-    let seed = lease.seed.0;
-    let images = data.data.clone();
-    let training = match &lease.checkpoint {
+    let (data, checkpoint) = try_join(data, fetch_checkpoint(base_url, &lease)).await?;
+    let (seed, images) = (lease.seed.0, data.data.clone());
+    let training = match checkpoint {
         None => Training::new(hyperparameters, seed, images).map_err(trainer_error)?,
-        Some(checkpoint) => {
-            let bytes = http::blob(base_url, &checkpoint.sha256, &lease.token).await?;
+        Some(bytes) => {
             Training::resume(hyperparameters, seed, images, &bytes).map_err(trainer_error)?
         }
     };
@@ -397,13 +398,21 @@ fn names(lease: &Lease) -> (Sha256, Sha256) {
 async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, NotReady> {
     let names = names(lease);
     let classes = lease.data.classes as usize;
-    // One set after the other: only one blob is in memory at a time beside the images.
-    let fetch = async |name, sha256: &Sha256| {
-        let blob = http::blob(base_url, sha256, &lease.token).await?;
+    let fetch = async |name, blob: &BlobRef| {
+        let blob = http::data(base_url, blob, &lease.token).await?;
         ImageSet::from_blob(name, blob, classes).map_err(trainer_error)
     };
-    let training = fetch("training", &names.0).await?;
-    let validation = fetch("validation", &names.1).await?;
+    let training = fetch("training", &lease.data.training);
+    let validation = fetch("validation", &lease.data.validation);
+    let (training, validation) = try_join(training, validation).await?;
     let data = TrainingData::new(training, validation, classes).map_err(trainer_error)?;
     Ok(CachedData { names, data })
+}
+
+async fn fetch_checkpoint(base_url: &str, lease: &Lease) -> Result<Option<Vec<u8>>, NotReady> {
+    let Some(checkpoint) = &lease.checkpoint else {
+        return Ok(None);
+    };
+    let bytes = http::checkpoint(base_url, &checkpoint.sha256, &lease.token).await?;
+    Ok(Some(bytes))
 }

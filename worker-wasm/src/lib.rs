@@ -1,6 +1,7 @@
 //! The browser's shell around volunteer and trainer: sockets, fetches, and giving the event loop
 //! its turn. The classifier is here too, so that a page needs one wasm module.
 
+mod arrival;
 mod classifier;
 mod http;
 mod lender;
