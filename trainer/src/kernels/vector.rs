@@ -1,5 +1,5 @@
 //! Decides what a vector of floats is on each processor: 128 bits in WebAssembly, 128, 256 or 512 on
-//! x86, an array elsewhere. It does not know what is computed with it.
+//! x86, a single float elsewhere. It does not know what is computed with it.
 //!
 //! Only operations that round as IEEE 754 says, lane by lane, are here: a kernel written with them
 //! gives the same bits at every width. There is no fused multiply-add and no reciprocal.
@@ -112,7 +112,7 @@ pub unsafe trait Vector: Copy {
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 pub use wasm::Wasm as Baseline;
 #[cfg(target_arch = "x86_64")]
-pub use x86::{Avx, Avx512, Sse};
+pub use x86::{Avx, Avx512, Sse, Sse as Baseline};
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod wasm {
@@ -580,7 +580,7 @@ unsafe impl Vector for Single {
     }
 }
 
-/// Four floats in an array, for processors whose vectors are not known here.
+/// For processors whose vectors are not known here.
 #[cfg(not(any(
     target_arch = "x86_64",
     all(target_arch = "wasm32", target_feature = "simd128")

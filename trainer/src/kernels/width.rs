@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use super::vector::{Baseline, Vector};
+
 /// A width of vectors that this processor has.
 ///
 /// Holding one proves that its instructions may be run.
@@ -12,7 +14,7 @@ pub struct Width(Kind);
 /// Widths in rising order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// 128 bits: SSE2 or simd128, which everything here is compiled for.
+    /// What everything here is compiled for: 128 bits of SSE2 or simd128, or a float at a time.
     Baseline,
     /// 256 bits.
     #[cfg(target_arch = "x86_64")]
@@ -59,7 +61,7 @@ impl Width {
     #[must_use]
     pub fn lanes(self) -> usize {
         match self.0 {
-            Kind::Baseline => 4,
+            Kind::Baseline => Baseline::LANES,
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => 8,
             #[cfg(target_arch = "x86_64")]

@@ -152,8 +152,8 @@ impl Winograd {
         let rows = images * tiles.count();
         let plane = |values| elements * plane_len(rows, values);
         let columns = panels.columns().max(panels_back.columns());
-        // The last vectors of a row of gradients may reach past it.
-        let slack = 2 * width.lanes();
+        // The last rows of inputs and the last vectors of a row of gradients may reach past them.
+        let slack = ROWS.max(2 * width.lanes());
         Self {
             shape,
             width,
@@ -1061,13 +1061,16 @@ mod tests {
                     with_weights(&layer, width, &vec![0.0; layer.shape.channels_out], false);
                 let mut for_weights = vec![f32::NAN; layer.weights.len()];
                 let mut for_images = vec![f32::NAN; layer.images.len()];
-                winograd.backward(
-                    &layer.images,
-                    &winners,
-                    &layer.of_output,
-                    &mut for_weights,
-                    Some(&mut for_images),
-                );
+                // Twice, for what the first leaves in memory.
+                for _ in 0..2 {
+                    winograd.backward(
+                        &layer.images,
+                        &winners,
+                        &layer.of_output,
+                        &mut for_weights,
+                        Some(&mut for_images),
+                    );
+                }
                 [for_weights, for_images].concat()
             };
             let found = at_every_width(backward);
