@@ -1,5 +1,5 @@
-//! Decides how a matrix's columns are added up: sums over many rows are made of sums over
-//! [`ROWS_OF_PART`] rows in single precision, which are added up in double precision.
+//! Decides how a matrix's columns are added up: sums over many rows are made of sums over 128 rows in
+//! single precision, which are added up in double precision.
 
 #![expect(
     unsafe_code,
