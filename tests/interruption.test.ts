@@ -5,7 +5,7 @@ import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
 
 const FLAGS = ["--checkpoint-secs", "1", "--grace-secs", "1"];
-const LONG = { ...SMALL, epochs: 40 };
+const LONG = { ...SMALL, epochs: 80 };
 
 test("a tab closed mid-trial loses nothing: another finishes it from its checkpoint, to the same bit", async ({
   serve,

@@ -3,7 +3,7 @@
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
 
-const EPOCHS = 30;
+const EPOCHS = 100;
 
 test("a server killed mid-trial and started again: the tab comes back and finishes, nothing is lost or done twice", async ({
   serve,
