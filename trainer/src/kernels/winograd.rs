@@ -1,5 +1,5 @@
-//! Decides how convolutions of many channels are computed with a fifth of the multiplications, forward
-//! and backward: Winograd's F(4×4, 5×5) and F(4×4, 3×3).
+//! Decides how convolutions of many channels are computed with a sixth or a quarter of the
+//! multiplications, forward and backward: Winograd's F(4×4, 5×5) and F(4×4, 3×3).
 //!
 //! A tile of 4×4 outputs is computed from a square of inputs. Both it and the kernel are brought into
 //! a form in which convolution is a product element by element; its sum over channels is a matrix
