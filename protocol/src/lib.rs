@@ -11,8 +11,8 @@ pub use id::{
 };
 pub use message::{
     BlobRef, CheckpointRef, Claim, ClaimAnswer, DataRef, Epoch, Finished, Hello, Lease,
-    MessageError, NoWork, NoWorkReason, Outcome, Progress, Release, ReleaseReason, ServerMessage,
-    Stop, StopReason, Verdict, Welcome, WorkerMessage,
+    MessageError, NoWork, NoWorkReason, Outcome, Paused, Progress, Release, ReleaseReason,
+    ServerMessage, Stop, StopReason, Verdict, Welcome, WorkerMessage,
 };
 pub use parameter::{Parameters, Value};
 

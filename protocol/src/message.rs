@@ -148,6 +148,11 @@ pub struct Lease {
     pub lease_secs: u32,
     /// How often to upload a checkpoint.
     pub checkpoint_secs: u32,
+    /// Epochs, counted from the trial's beginning, after which the worker uploads a checkpoint and
+    /// claims `paused` instead of training on; where the trial ends before that, or this is absent,
+    /// it trains to the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stops_at: Option<u32>,
 }
 
 /// Why there is no work.
@@ -226,6 +231,8 @@ pub struct Claim {
 pub enum Outcome {
     /// All epochs are done and the weights uploaded.
     Finished(Finished),
+    /// The epoch named by the lease's `stops_at` is done and the checkpoint uploaded.
+    Paused(Paused),
     /// The loss is no longer a number.
     Diverged {
         /// The step at which that was seen.
@@ -240,6 +247,23 @@ pub enum Outcome {
 pub struct Finished {
     /// The uploaded weights.
     pub weights_sha256: Sha256,
+    /// Validation images classified rightly.
+    pub validation_correct: u32,
+    /// Validation images.
+    pub validation_count: u32,
+}
+
+/// See [`Outcome::Paused`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Paused {
+    /// Epochs done.
+    pub epoch: u32,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// The uploaded checkpoint.
+    pub state_sha256: Sha256,
     /// Validation images classified rightly.
     pub validation_correct: u32,
     /// Validation images.
@@ -315,6 +339,10 @@ pub struct Stop {
 pub enum StopReason {
     /// The server has given the trial to somebody else, or it has ended.
     LeaseLost,
+    /// Other settings do better at this point: the trial is stopped for good.
+    Pruned,
+    /// The operator has ended the study or asked for the trial from the beginning.
+    Cancelled,
 }
 
 /// A text that is no message of this protocol: what was wrong, and where.

@@ -142,7 +142,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         tracing::info!("{left} trials wait for their workers to come back");
     }
     let mut tasks = JoinSet::new();
-    for kind in [ClaimKind::Finished, ClaimKind::Diverged] {
+    for kind in [ClaimKind::Scored, ClaimKind::Diverged] {
         tasks.spawn(verification::run(app.clone(), kind));
     }
     tasks.spawn(upkeep::run(app.clone()));

@@ -626,6 +626,7 @@ fn lease_message(
         }),
         lease_secs: settings.policy.lease_secs,
         checkpoint_secs: settings.checkpoint_secs,
+        stops_at: trial.stops_at,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Map;
 use tabsweep_protocol::{StudyId, TrialNumber, Value};
-use tabsweep_study::{History, Study};
+use tabsweep_study::{Study, Timeline};
 
 use crate::{
     app::App,
@@ -91,8 +91,9 @@ const CHECKED_TRIALS: u32 = 200;
 
 /// Looks whether the study's first settings can be trained on its images.
 fn check_trials(study: &Study, data: &DataManifest) -> Result<(), CreateError> {
-    for number in (0..study.trials.min(CHECKED_TRIALS)).map(TrialNumber) {
-        let parameters = study.suggest(History::default(), number);
+    let nothing = Timeline::new(study.objective);
+    for number in (0..study.budget.trials.min(CHECKED_TRIALS)).map(TrialNumber) {
+        let parameters = study.suggest(nothing.history(), number);
         verification::check_trial(&parameters, data)
             .map_err(|reason| CreateError::Untrainable { number, reason })?;
     }

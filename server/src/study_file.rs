@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 use tabsweep_protocol::{Parameters, Seed, Value};
 use tabsweep_study::{
-    Choices, Distribution, FloatRange, IntRange, Objective, SamplerKind, Space, Study,
+    Budget, Choices, Distribution, FloatRange, IntRange, Objective, Pruner, SamplerKind, Space,
+    Study,
 };
 
 /// What is wrong with a study file, and where.
@@ -120,9 +121,15 @@ fn study(
         name,
         dataset: file.dataset.into_inner(),
         objective: file.objective,
-        trials: u32::try_from(trials).expect("trials are bounded above"),
+        budget: Budget {
+            trials: u32::try_from(trials).expect("trials are bounded above"),
+            wall_secs: None,
+            target_score: None,
+        },
+        weight: 1.0,
         seed: seed(file.seed)?,
         sampler: file.sampler.unwrap_or(SamplerKind::Random),
+        pruner: Pruner::None,
         enqueued,
         space,
     })
@@ -249,7 +256,7 @@ learning_rate = 0.01
     #[test]
     fn a_study_file_is_read() {
         let study = parse(GOOD, knows).unwrap();
-        assert_eq!((study.trials, study.seed), (8, Seed(2016)));
+        assert_eq!((study.budget.trials, study.seed), (8, Seed(2016)));
         assert_eq!(study.space.0.len(), 4);
         assert_eq!(study.enqueued[0]["learning_rate"], Value::Float(0.01));
     }

@@ -6,8 +6,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Map;
 use tabsweep_dataset::{BlobError as DataBlobError, Labelled, blob};
 use tabsweep_protocol::{
-    BlobRef, Finished, Numerics, Outcome, Parameters, ServerMessage, Sha256, StudyId, TrialNumber,
-    Verdict,
+    BlobRef, Numerics, Outcome, Parameters, ServerMessage, Sha256, StudyId, TrialNumber, Verdict,
 };
 use tabsweep_study::{Pending, Scores, Trial, TrialState};
 use tabsweep_trainer::{
@@ -30,6 +29,8 @@ pub const NUMERICS: Numerics = Numerics(NUMERICS_VERSION);
 enum Finding {
     /// The weights score as claimed.
     Scores(Scores),
+    /// The checkpoint scores as claimed.
+    Rests(Scores),
     /// The loss leaves the numbers as claimed.
     Diverges,
     /// The claim does not hold.
@@ -163,8 +164,8 @@ impl Verifier {
     ) -> Result<Finding, CheckError> {
         check_numerics(trial)?;
         match &pending.outcome {
-            Outcome::Finished(finished) => {
-                score(&self.app, &mut self.scoring, study, trial, finished).await
+            Outcome::Finished(_) | Outcome::Paused(_) => {
+                score(&self.app, &mut self.scoring, study, trial, &pending.outcome).await
             }
             Outcome::Diverged { step } => train_after(&self.app, study, trial, *step).await,
         }
@@ -209,6 +210,14 @@ async fn decide(
                 scores.test * 100.0,
             );
             app.store.verified(&claim, scores, now).await?;
+            verdict.validation_score = Some(scores.validation);
+        }
+        Finding::Rests(scores) => {
+            tracing::info!(
+                "study {study}, trial {trial}: rests, {:.2} % validation",
+                scores.validation * 100.0,
+            );
+            app.store.paused(&claim, scores.validation, now).await?;
             verdict.validation_score = Some(scores.validation);
         }
         Finding::Interrupted => return Ok(()),
@@ -278,25 +287,58 @@ async fn score(
     scoring: &mut Scoring,
     study: &StoredStudy,
     trial: &Trial,
-    finished: &Finished,
+    outcome: &Outcome,
 ) -> Result<Finding, CheckError> {
     let sets = scoring.sets(&app.data, &study.data).await?;
     let (uploads, data) = (app.uploads.clone(), study.data.clone());
-    let (parameters, finished) = (setting(&trial.parameters), finished.clone());
+    let parameters = setting(&trial.parameters);
+    let Some(scored) = Scored::of(outcome) else {
+        return Ok(Finding::Wrong("there is nothing to score".to_owned()));
+    };
     tokio::task::spawn_blocking(move || {
-        let Some(weights) = uploads.get(&finished.weights_sha256)? else {
+        let Some(weights) = uploads.get(&scored.sha256)? else {
             return Ok(Finding::Wrong("the uploaded weights are gone".to_owned()));
         };
         let hyperparameters = match Hyperparameters::from_json(&parameters) {
             Ok(hyperparameters) => hyperparameters,
             Err(error) => return Ok(Finding::Wrong(error.to_string())),
         };
-        Ok(match count(&hyperparameters, &data, &weights, &sets) {
-            Ok(counts) => compare(&finished, &counts, &sets),
+        let model = load(&hyperparameters, &data, &weights, scored.is_checkpoint);
+        Ok(match model.and_then(|model| count(&model, &sets)) {
+            Ok(counts) => compare(&scored, &counts, &sets),
             Err(error) => Finding::Wrong(format!("the weights can't be used: {error}")),
         })
     })
     .await?
+}
+
+/// Bytes to be scored, and what their maker counted.
+#[derive(Clone, Debug)]
+struct Scored {
+    sha256: Sha256,
+    is_checkpoint: bool,
+    validation_correct: u32,
+    validation_count: u32,
+}
+
+impl Scored {
+    fn of(outcome: &Outcome) -> Option<Self> {
+        match outcome {
+            Outcome::Finished(finished) => Some(Self {
+                sha256: finished.weights_sha256.clone(),
+                is_checkpoint: false,
+                validation_correct: finished.validation_correct,
+                validation_count: finished.validation_count,
+            }),
+            Outcome::Paused(paused) => Some(Self {
+                sha256: paused.state_sha256.clone(),
+                is_checkpoint: true,
+                validation_correct: paused.validation_correct,
+                validation_count: paused.validation_count,
+            }),
+            Outcome::Diverged { .. } => None,
+        }
+    }
 }
 
 struct Counts {
@@ -304,14 +346,22 @@ struct Counts {
     test: usize,
 }
 
-fn count(
+fn load(
     hyperparameters: &Hyperparameters,
     data: &DataManifest,
-    weights: &[u8],
-    sets: &Sets,
-) -> Result<Counts, ModelError> {
+    bytes: &[u8],
+    is_checkpoint: bool,
+) -> Result<Model, ModelError> {
     let (classes, height, width) = sizes(data);
-    let model = Model::load(hyperparameters, classes, height, width, weights)?;
+    let load = if is_checkpoint {
+        Model::load_checkpoint
+    } else {
+        Model::load
+    };
+    load(hyperparameters, classes, height, width, bytes)
+}
+
+fn count(model: &Model, sets: &Sets) -> Result<Counts, ModelError> {
     let count = |set: &Labelled| model.count_correct(set.images().pixels(), set.labels().values());
     Ok(Counts {
         validation: count(&sets.validation)?,
@@ -320,22 +370,24 @@ fn count(
 }
 
 /// Inference is deterministic to the bit, so the claimed count must be the server's own.
-fn compare(finished: &Finished, counts: &Counts, sets: &Sets) -> Finding {
-    let (images, claimed) = (
-        sets.validation.count(),
-        finished.validation_correct as usize,
-    );
-    if finished.validation_count as usize != images || claimed != counts.validation {
+fn compare(scored: &Scored, counts: &Counts, sets: &Sets) -> Finding {
+    let (images, claimed) = (sets.validation.count(), scored.validation_correct as usize);
+    if scored.validation_count as usize != images || claimed != counts.validation {
         return Finding::Wrong(format!(
             "claimed {claimed} of {} validation images right, the weights get {} of {images}",
-            finished.validation_count, counts.validation,
+            scored.validation_count, counts.validation,
         ));
     }
     let share = |correct: usize, images: usize| correct as f64 / images as f64;
-    Finding::Scores(Scores {
+    let scores = Scores {
         validation: share(counts.validation, images),
         test: share(counts.test, sets.test.count()),
-    })
+    };
+    if scored.is_checkpoint {
+        Finding::Rests(scores)
+    } else {
+        Finding::Scores(scores)
+    }
 }
 
 /// Trains the trial from its start to the step at which the loss is said to leave the numbers. From

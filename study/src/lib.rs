@@ -2,18 +2,28 @@
 //! when a trial has ended, who leads. Pure: no clock, no network, no files, no global randomness;
 //! time and seeds are arguments.
 
+mod event;
 mod lease;
+mod objective;
+mod pruner;
 mod ranking;
 mod sampler;
 mod space;
 mod study;
 mod time;
+mod timeline;
 mod trial;
 
+pub use event::{Event, EventKind};
 pub use lease::{Grant, Lease, LeasePolicy, Presence};
+pub use objective::{Direction, Objective};
+pub use pruner::Pruner;
 pub use ranking::{Standing, rank};
 pub use sampler::{Finished, History, RandomSampler, Sampler, SamplerKind, sampler, trial_seed};
 pub use space::{Choices, Distribution, FloatRange, IntRange, Space, SpaceError};
-pub use study::{Objective, Study, StudyState};
+pub use study::{Budget, Study, StudyState};
 pub use time::Timestamp;
-pub use trial::{Checkpoint, Pending, Scores, TransitionError, Trial, TrialState, Verified};
+pub use timeline::{Curve, Rung, Timeline};
+pub use trial::{
+    Checkpoint, Pending, Rested, Scores, TransitionError, Trial, TrialState, Verified,
+};

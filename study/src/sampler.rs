@@ -1,31 +1,37 @@
 //! Which setting comes next. A sampler is a pure function of the space, of what is known and of a
 //! seed, so that every server process suggests the same and a sweep can be replayed.
 
+use std::collections::BTreeMap;
+
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
-use crate::Space;
+use crate::{Direction, Space};
 
-/// A setting and the score it reached; higher is better.
+/// A setting and the score it reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finished {
     /// Which trial.
     pub number: TrialNumber,
     /// Its setting.
     pub parameters: Parameters,
-    /// Its verified validation score, in the study's direction.
+    /// Its score, in the unit of the study's objective.
     pub score: f64,
+    /// Where it was pruned or rests, the epochs it was trained for.
+    pub stopped_at: Option<u32>,
 }
 
-/// What a sampler may know, in the order of trial numbers.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a sampler may know.
+#[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
-    /// Verified trials.
+    /// Which scores are better.
+    pub direction: Direction,
+    /// Trials that have a score, in the order in which they got their first.
     pub finished: &'a [Finished],
-    /// Settings of the trials under way.
-    pub running: &'a [Parameters],
+    /// Settings of the trials under way that have none.
+    pub running: &'a BTreeMap<TrialNumber, Parameters>,
 }
 
 /// Suggests settings.
@@ -109,7 +115,11 @@ mod tests {
     }
 
     fn suggest(seed: u64, number: u32) -> Value {
-        let history = History::default();
+        let history = History {
+            direction: Direction::Maximize,
+            finished: &[],
+            running: &BTreeMap::new(),
+        };
         let setting = RandomSampler.suggest(&space(), history, Seed(seed), TrialNumber(number));
         setting["learning_rate"].clone()
     }

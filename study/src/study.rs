@@ -3,16 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
-use crate::{History, SamplerKind, Space, sampler};
-
-/// What a study wants of its trials.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Objective {
-    /// Share of the validation images classified rightly.
-    #[default]
-    ValidationAccuracy,
-}
+use crate::{History, Objective, Pruner, SamplerKind, Space, sampler};
 
 /// Where a study stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,8 +11,23 @@ pub enum Objective {
 pub enum StudyState {
     /// It hands out trials.
     Running,
-    /// All its trials have ended.
+    /// An operator holds it: trials under way go on, no other begins.
+    Paused,
+    /// Its budget is used up, or an operator has ended it.
     Finished,
+}
+
+/// How far a study goes; whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// How many settings are tried.
+    pub trials: u32,
+    /// Seconds from its creation until no trial begins any more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_secs: Option<u32>,
+    /// The verified score that is good enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_score: Option<f64>,
 }
 
 /// What an operator defined.
@@ -31,18 +37,29 @@ pub struct Study {
     pub name: String,
     /// Name of the data set.
     pub dataset: String,
-    /// What is maximised.
+    /// What ranks its trials.
     pub objective: Objective,
-    /// Budget: how many trials.
-    pub trials: u32,
+    /// How far it goes.
+    #[serde(flatten)]
+    pub budget: Budget,
+    /// Its share of the workers beside other studies that run, in proportion to theirs; above 0.
+    #[serde(default = "one")]
+    pub weight: f64,
     /// Where suggestions and training seeds come from.
     pub seed: Seed,
     /// Who suggests.
     pub sampler: SamplerKind,
+    /// Who stops trials early.
+    #[serde(default)]
+    pub pruner: Pruner,
     /// Settings of the operator's own; the first trials take them, what they leave out is sampled.
     pub enqueued: Vec<Parameters>,
     /// What is searched.
     pub space: Space,
+}
+
+fn one() -> f64 {
+    1.0
 }
 
 impl Study {
@@ -61,7 +78,7 @@ mod tests {
     use tabsweep_protocol::Value;
 
     use super::*;
-    use crate::Distribution;
+    use crate::{Distribution, Timeline};
 
     #[test]
     fn enqueued_settings_come_first_and_are_completed_from_the_space() {
@@ -72,13 +89,20 @@ mod tests {
             name: "s".into(),
             dataset: "mnist".into(),
             objective: Objective::default(),
-            trials: 2,
+            budget: Budget {
+                trials: 2,
+                wall_secs: None,
+                target_score: None,
+            },
+            weight: 1.0,
             seed: Seed(1),
             sampler: SamplerKind::Random,
+            pruner: Pruner::None,
             enqueued: vec![[("a".to_owned(), Value::Int(9))].into()],
             space: Space([("a".to_owned(), fixed(1)), ("b".to_owned(), fixed(2))].into()),
         };
-        let setting = |number| study.suggest(History::default(), TrialNumber(number));
+        let timeline = Timeline::new(study.objective);
+        let setting = |number| study.suggest(timeline.history(), TrialNumber(number));
         assert_eq!(setting(0)["a"], Value::Int(9));
         assert_eq!(setting(0)["b"], Value::Int(2));
         assert_eq!(setting(1)["a"], Value::Int(1));

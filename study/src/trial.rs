@@ -54,6 +54,19 @@ pub struct Verified {
     pub verified: Timestamp,
 }
 
+/// A trial that rests at a rung of its pruner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rested {
+    /// Epochs done.
+    pub epoch: u32,
+    /// Share of the validation images that its weights classify rightly there.
+    pub validation: f64,
+    /// Who trained it so far.
+    pub volunteer: VolunteerId,
+    /// When the verdict fell.
+    pub paused: Timestamp,
+}
+
 /// Where a trial stands, in order of life.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
@@ -64,6 +77,8 @@ pub enum TrialState {
     Running(Lease),
     /// A claim is being checked.
     Checking(Pending),
+    /// It rests at a rung, with a checkpoint, until its pruner finds it worth going on.
+    Paused(Rested),
     /// The claim was right.
     Verified(Verified),
     /// Its loss left the numbers.
@@ -73,11 +88,22 @@ pub enum TrialState {
         /// Who saw it.
         volunteer: VolunteerId,
     },
+    /// Its pruner stopped it for good.
+    Pruned {
+        /// Epochs done.
+        epoch: u32,
+        /// Share of the validation images classified rightly then, as the worker counted.
+        validation: f64,
+        /// Who trained it.
+        volunteer: VolunteerId,
+    },
     /// It used up its attempts.
     Failed {
         /// What went wrong last.
         reason: String,
     },
+    /// Its study ended first.
+    Cancelled,
 }
 
 impl TrialState {
@@ -87,17 +113,24 @@ impl TrialState {
             Self::Waiting => "waiting",
             Self::Running(_) => "running",
             Self::Checking(_) => "checking",
+            Self::Paused(_) => "paused",
             Self::Verified(_) => "verified",
             Self::Diverged { .. } => "diverged",
+            Self::Pruned { .. } => "pruned",
             Self::Failed { .. } => "failed",
+            Self::Cancelled => "cancelled",
         }
     }
 
-    /// Whether nothing more can happen.
+    /// Whether nothing more happens by itself; an operator may want it once more.
     pub fn has_ended(&self) -> bool {
         matches!(
             self,
-            Self::Verified(_) | Self::Diverged { .. } | Self::Failed { .. }
+            Self::Verified(_)
+                | Self::Diverged { .. }
+                | Self::Pruned { .. }
+                | Self::Failed { .. }
+                | Self::Cancelled
         )
     }
 }
@@ -120,6 +153,12 @@ pub struct Trial {
     pub losses: u32,
     /// Where the next worker goes on.
     pub checkpoint: Option<Checkpoint>,
+    /// Rungs at which it has rested.
+    #[serde(default)]
+    pub rungs: u32,
+    /// Epochs after which it rests next; none where it trains to its end.
+    #[serde(default)]
+    pub stops_at: Option<u32>,
     /// Volunteers whose claims for this trial were wrong, or who could not train it; they don't get
     /// it again.
     pub refused: Vec<VolunteerId>,
@@ -153,6 +192,8 @@ impl Trial {
             attempts: 0,
             losses: 0,
             checkpoint: None,
+            rungs: 0,
+            stops_at: None,
             refused: Vec::new(),
             state: TrialState::Waiting,
         }
@@ -289,9 +330,15 @@ impl Trial {
     /// granted for this trial to `volunteer`.
     ///
     /// # Errors
-    /// Another lease runs, another claim is being checked, or the trial has ended.
+    /// Another lease runs, another claim is being checked, the trial has ended, or it was not to rest
+    /// where the claim says it does.
     pub fn claimed(mut self, pending: Pending) -> Result<Self, TransitionError> {
         let refused = self.refused.contains(&pending.volunteer);
+        if let Outcome::Paused(paused) = &pending.outcome
+            && self.stops_at != Some(paused.epoch)
+        {
+            return Err(self.cannot_be("paused there"));
+        }
         match &self.state {
             TrialState::Running(lease) if lease.token == pending.lease => {}
             TrialState::Waiting if !refused => {}
@@ -323,6 +370,97 @@ impl Trial {
             }
             _ => Err(self.cannot_be("verified")),
         }
+    }
+
+    /// The claim of having come to its rung was right: the trial rests there.
+    ///
+    /// # Errors
+    /// There is no such claim.
+    pub fn paused(mut self, validation: f64, now: Timestamp) -> Result<Self, TransitionError> {
+        match self.state {
+            TrialState::Checking(Pending {
+                outcome: Outcome::Paused(paused),
+                lease,
+                volunteer,
+                ..
+            }) => {
+                self.rungs += 1;
+                self.checkpoint = Some(Checkpoint {
+                    step: paused.step,
+                    sha256: paused.state_sha256,
+                    lease,
+                });
+                self.state = TrialState::Paused(Rested {
+                    epoch: paused.epoch,
+                    validation,
+                    volunteer,
+                    paused: now,
+                });
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("paused")),
+        }
+    }
+
+    /// It goes on from its rung, to the next one at `stops_at` or to its end.
+    ///
+    /// # Errors
+    /// It does not rest.
+    pub fn promoted(mut self, stops_at: Option<u32>) -> Result<Self, TransitionError> {
+        match self.state {
+            TrialState::Paused(_) => {
+                self.stops_at = stops_at;
+                self.state = TrialState::Waiting;
+                Ok(self)
+            }
+            _ => Err(self.cannot_be("promoted")),
+        }
+    }
+
+    /// The pruner stops it for good, after a report of its worker.
+    ///
+    /// # Errors
+    /// The token is not that of the lease.
+    pub fn pruned(
+        self,
+        token: &LeaseToken,
+        epoch: u32,
+        validation: f64,
+    ) -> Result<Self, TransitionError> {
+        self.with_lease(token, "pruned", |trial, lease| {
+            trial.checkpoint = None;
+            trial.state = TrialState::Pruned {
+                epoch,
+                validation,
+                volunteer: lease.volunteer,
+            };
+        })
+    }
+
+    /// Its study ends without it.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cancelled(mut self) -> Result<Self, TransitionError> {
+        if self.state.has_ended() {
+            return Err(self.cannot_be("cancelled"));
+        }
+        self.checkpoint = None;
+        self.state = TrialState::Cancelled;
+        Ok(self)
+    }
+
+    /// An operator wants it once more from the beginning, wherever it stands, to rest at `stops_at`
+    /// first. Whoever was refused may try again.
+    #[must_use]
+    pub fn requeued(mut self, stops_at: Option<u32>) -> Self {
+        self.losses = 0;
+        self.checkpoint = None;
+        self.rungs = 0;
+        self.stops_at = stops_at;
+        self.refused.clear();
+        self.state = TrialState::Waiting;
+        self
     }
 
     /// The claim of a divergence was right.
@@ -368,16 +506,23 @@ impl Trial {
     }
 
     /// The trainer now computes by another numeric contract: what was trained so far can't be gone
-    /// on from or checked. Nobody is to blame, so neither losses nor refusals change.
+    /// on from or checked. Nobody is to blame, so neither losses nor refusals change. It rests first
+    /// at `stops_at`.
     ///
     /// # Errors
     /// It has ended.
-    pub fn begun_anew(mut self, numerics: Numerics) -> Result<Self, TransitionError> {
+    pub fn begun_anew(
+        mut self,
+        numerics: Numerics,
+        stops_at: Option<u32>,
+    ) -> Result<Self, TransitionError> {
         if self.state.has_ended() {
             return Err(self.cannot_be("begun anew"));
         }
         self.numerics = numerics;
         self.checkpoint = None;
+        self.rungs = 0;
+        self.stops_at = stops_at;
         self.state = TrialState::Waiting;
         Ok(self)
     }

@@ -171,7 +171,7 @@ fn a_new_numeric_contract_begins_what_has_not_ended_anew_and_blames_nobody() {
         .unwrap();
     let claimed = running.clone().claimed(finished(1)).unwrap();
     for trial in [fresh(), running, claimed.clone()] {
-        let anew = trial.begun_anew(Numerics(2)).unwrap();
+        let anew = trial.begun_anew(Numerics(2), None).unwrap();
         assert_eq!(
             (anew.numerics, &anew.checkpoint, &anew.state),
             (Numerics(2), &None, &TrialState::Waiting)
@@ -183,7 +183,7 @@ fn a_new_numeric_contract_begins_what_has_not_ended_anew_and_blames_nobody() {
         test: 0.8,
     };
     let verified = claimed.verified(scores, Timestamp(5)).unwrap();
-    let error = verified.begun_anew(Numerics(2)).unwrap_err();
+    let error = verified.begun_anew(Numerics(2), None).unwrap_err();
     assert_eq!(
         error.to_string(),
         "a trial that is verified can't be begun anew"
@@ -240,7 +240,7 @@ fn apply(trial: Trial, event: &Event, now: Timestamp) -> Result<Trial, crate::Tr
             now,
         ),
         Event::Rejected => trial.rejected(POLICY, "wrong"),
-        Event::BegunAnew => trial.begun_anew(Numerics(2)),
+        Event::BegunAnew => trial.begun_anew(Numerics(2), None),
     }
 }
 

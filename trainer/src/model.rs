@@ -58,7 +58,26 @@ impl Model {
         let file = TensorFile::parse(weights)?;
         let specs = architecture.tensors();
         file.refuse_unexpected(|name| specs.iter().any(|spec| spec.name == name))?;
-        let values = |spec: &_| Self::values(&file, spec);
+        Self::from_file(architecture, &file)
+    }
+
+    /// As [`Model::load`], with the weights in a checkpoint; what else it holds is not looked at.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn load_checkpoint(
+        hyperparameters: &Hyperparameters,
+        classes: usize,
+        height: usize,
+        width: usize,
+        checkpoint: &[u8],
+    ) -> Result<Self, ModelError> {
+        let architecture = Architecture::new(hyperparameters, classes, height, width)?;
+        Self::from_file(architecture, &TensorFile::parse(checkpoint)?)
+    }
+
+    fn from_file(architecture: Architecture, file: &TensorFile<'_>) -> Result<Self, ModelError> {
+        let values = |spec: &_| Self::values(file, spec);
         Ok(Self {
             lenet: LeNet::new(architecture, Width::widest(), values)?,
         })

@@ -41,6 +41,7 @@ fn lease() -> Lease {
         checkpoint: None,
         lease_secs: 60,
         checkpoint_secs: 5,
+        stops_at: None,
     }
 }
 

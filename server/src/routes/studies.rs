@@ -192,7 +192,7 @@ async fn summary(app: &App, study: &StoredStudy) -> Result<StudySummary, StoreEr
         name: study.study.name.clone(),
         dataset: study.data.name.clone(),
         state: study.state,
-        trials: study.study.trials,
+        trials: study.study.budget.trials,
         counts: app.store.trial_counts(study).await?,
         best: best.map(|row| Best {
             trial: row.trial.number,

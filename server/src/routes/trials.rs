@@ -6,7 +6,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Numerics, Parameters, Seed, Sha256, StudyId, TrialNumber};
-use tabsweep_study::{Trial, TrialState};
+use tabsweep_study::{Rested, Trial, TrialState};
 
 use super::{VolunteerName, studies::find};
 use crate::{
@@ -252,6 +252,17 @@ impl From<Trial> for TrialSummary {
                 Some(format!("the loss was no number any more at step {step}")),
             ),
             TrialState::Failed { reason } => (None, Some(reason)),
+            TrialState::Paused(Rested { epoch, .. }) => (
+                None,
+                Some(format!(
+                    "rests after epoch {epoch} until it is among the best"
+                )),
+            ),
+            TrialState::Pruned { epoch, .. } => (
+                None,
+                Some(format!("others were better after epoch {epoch}")),
+            ),
+            TrialState::Cancelled => (None, Some("its study ended first".to_owned())),
             _ => (None, None),
         };
         Self {

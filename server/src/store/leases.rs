@@ -6,8 +6,7 @@ use tabsweep_protocol::{
     StudyId, TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::{
-    Checkpoint, Finished, Grant, History, LeasePolicy, Pending, Timestamp, Trial, TrialState,
-    sampler, trial_seed,
+    Checkpoint, Event, Grant, LeasePolicy, Pending, Timeline, Timestamp, Trial, sampler, trial_seed,
 };
 
 use super::{
@@ -258,9 +257,15 @@ impl Store {
             claimed: now,
             outcome: claim,
         })?;
-        if let Outcome::Finished(finished) = outcome {
-            require_upload(&mut tx, token, &finished.weights_sha256).await?;
-            require_own_weights(&mut tx, &trial, &finished.weights_sha256).await?;
+        match outcome {
+            Outcome::Finished(finished) => {
+                require_upload(&mut tx, token, &finished.weights_sha256).await?;
+                require_own_weights(&mut tx, &trial, &finished.weights_sha256).await?;
+            }
+            Outcome::Paused(paused) => {
+                require_upload(&mut tx, token, &paused.state_sha256).await?;
+            }
+            Outcome::Diverged { .. } => {}
         }
         end_lease(&mut tx, token, "claimed", now).await?;
         commit(tx, &record, &trial, now).await
@@ -442,7 +447,7 @@ async fn next_trial(
         .fetch_one(&mut **tx)
         .await?;
     let number = TrialNumber(u32_column(&row, "trials")?);
-    if number.0 >= study.study.trials {
+    if number.0 >= study.study.budget.trials {
         return Ok(None);
     }
     let parameters = suggest(tx, study, number).await?;
@@ -460,40 +465,30 @@ async fn suggest(
     number: TrialNumber,
 ) -> Result<Parameters, StoreError> {
     if !sampler(study.study.sampler).reads_history() {
-        return Ok(study.study.suggest(History::default(), number));
+        let nothing = Timeline::new(study.study.objective);
+        return Ok(study.study.suggest(nothing.history(), number));
     }
     let rows = sqlx::query("SELECT trial FROM trials WHERE study_id = ? ORDER BY number")
         .bind(study.id.0)
         .fetch_all(&mut **tx)
         .await?;
-    let (mut finished, mut running) = (Vec::new(), Vec::new());
+    let mut timeline = Timeline::new(study.study.objective);
     for row in rows {
-        let Trial {
-            number,
-            parameters,
-            state,
-            ..
-        } = json_column(&row, "trial")?;
-        match state {
-            TrialState::Verified(verified) => {
-                let score = verified.scores.validation;
-                finished.push(Finished {
-                    number,
-                    parameters,
-                    score,
-                });
-            }
-            TrialState::Waiting | TrialState::Running(_) | TrialState::Checking(_) => {
-                running.push(parameters);
-            }
-            TrialState::Diverged { .. } | TrialState::Failed { .. } => {}
-        }
+        let trial: Trial = json_column(&row, "trial")?;
+        let unsuggested = Trial::new(
+            trial.number,
+            trial.parameters.clone(),
+            trial.seed,
+            trial.numerics,
+        );
+        let suggested = Event::between(None, &unsuggested, study.study.objective);
+        let since = Event::between(Some(&unsuggested), &trial, study.study.objective);
+        suggested
+            .into_iter()
+            .chain(since)
+            .for_each(|event| timeline.fold(event));
     }
-    let history = History {
-        finished: &finished,
-        running: &running,
-    };
-    Ok(study.study.suggest(history, number))
+    Ok(study.study.suggest(timeline.history(), number))
 }
 
 async fn record_lease(

@@ -37,7 +37,7 @@ impl Store {
                 end_lease(&mut tx, &lease.token, "outdated", now).await?;
             }
             forget_epochs(&mut tx, study, trial.number).await?;
-            save_trial(&mut tx, study, &trial.begun_anew(numerics)?, now.0).await?;
+            save_trial(&mut tx, study, &trial.begun_anew(numerics, None)?, now.0).await?;
             begun += 1;
         }
         tx.commit().await?;

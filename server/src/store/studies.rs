@@ -67,12 +67,18 @@ pub struct TrialCounts {
     pub running: u32,
     /// Claimed, being checked.
     pub checking: u32,
+    /// Resting at a rung.
+    pub paused: u32,
     /// On the leaderboard.
     pub verified: u32,
     /// Ended with a loss that is no number.
     pub diverged: u32,
+    /// Stopped for good by the pruner.
+    pub pruned: u32,
     /// Ended with all attempts used up.
     pub failed: u32,
+    /// Not ended when their study was.
+    pub cancelled: u32,
 }
 
 impl TrialCounts {
@@ -81,24 +87,28 @@ impl TrialCounts {
             "waiting" => self.waiting += count,
             "running" => self.running += count,
             "checking" => self.checking += count,
+            "paused" => self.paused += count,
             "verified" => self.verified += count,
             "diverged" => self.diverged += count,
+            "pruned" => self.pruned += count,
+            "cancelled" => self.cancelled += count,
             _ => self.failed += count,
         }
     }
 
     fn suggested(&self) -> u32 {
-        self.waiting + self.running + self.checking + self.ended()
+        self.waiting + self.running + self.checking + self.paused + self.ended()
     }
 
     fn ended(&self) -> u32 {
-        self.verified + self.diverged + self.failed
+        self.verified + self.diverged + self.pruned + self.failed + self.cancelled
     }
 }
 
 fn state_name(state: StudyState) -> &'static str {
     match state {
         StudyState::Running => "running",
+        StudyState::Paused => "paused",
         StudyState::Finished => "finished",
     }
 }
@@ -184,7 +194,7 @@ impl Store {
         .bind(study.id.0)
         .fetch_all(&self.readers)
         .await?;
-        counts_from_rows(&rows, study.study.trials)
+        counts_from_rows(&rows, study.study.budget.trials)
     }
 
     /// Whether any study uses this blob as data that workers may have.
@@ -227,7 +237,7 @@ pub(super) async fn finish_study_if_done(tx: &mut Tx, id: StudyId) -> Result<(),
     .bind(id.0)
     .fetch_all(&mut **tx)
     .await?;
-    if counts_from_rows(&rows, study.trials)?.ended() >= study.trials {
+    if counts_from_rows(&rows, study.budget.trials)?.ended() >= study.budget.trials {
         sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
             .bind(state_name(StudyState::Finished))
             .bind(id.0)

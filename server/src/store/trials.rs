@@ -15,20 +15,10 @@ use super::{
 /// What a claim says, as far as the order of checking goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClaimKind {
-    /// Weights to be scored: quick.
-    Finished,
+    /// Weights or a checkpoint to be scored: quick.
+    Scored,
     /// A divergence to be trained after: slow.
     Diverged,
-}
-
-impl ClaimKind {
-    /// As in a stored outcome.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Finished => "finished",
-            Self::Diverged => "diverged",
-        }
-    }
 }
 
 /// Which claim a verdict is about.
@@ -295,10 +285,11 @@ impl Store {
     ) -> Result<Option<(StoredStudy, Trial)>, StoreError> {
         let rows = sqlx::query(
             "SELECT study_id, trial FROM trials
-             WHERE state = 'checking' AND json_extract(trial, '$.state.outcome.kind') = ?
+             WHERE state = 'checking'
+                AND (json_extract(trial, '$.state.outcome.kind') = 'diverged') = ?
              ORDER BY changed_millis LIMIT 64",
         )
-        .bind(kind.name())
+        .bind(kind == ClaimKind::Diverged)
         .fetch_all(&self.readers)
         .await?;
         for row in rows {
@@ -325,6 +316,21 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         self.decide(claim, true, now, |trial| trial.verified(scores, now))
+            .await
+    }
+
+    /// The claim of having come to a rung was right: the trial rests there, and the volunteer is
+    /// credited. `validation` is the share of the validation images classified rightly.
+    ///
+    /// # Errors
+    /// There is no such claim.
+    pub async fn paused(
+        &self,
+        claim: &ClaimRef,
+        validation: f64,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.decide(claim, true, now, |trial| trial.paused(validation, now))
             .await
     }
 

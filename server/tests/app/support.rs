@@ -253,7 +253,7 @@ async fn listen(app: &SharedApp, folder: &Path) -> SocketAddr {
     let router = routes::router(app.clone(), &folder.join("pages"));
     let service = router.into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move { axum::serve(Listener(listener), service).await });
-    for kind in [ClaimKind::Finished, ClaimKind::Diverged] {
+    for kind in [ClaimKind::Scored, ClaimKind::Diverged] {
         tokio::spawn(verification::run(app.clone(), kind));
     }
     address
