@@ -163,6 +163,8 @@ pub enum NoWorkReason {
     NoStudy,
     /// All trials of all studies have ended.
     AllFinished,
+    /// The operator holds all studies that have work left.
+    Paused,
     /// Every trial that is left is with another worker or being checked.
     AllLeased,
     /// Claims of this volunteer did not match what the server found.

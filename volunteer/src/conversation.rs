@@ -2,18 +2,17 @@
 //! does not stop training; what the server said no to does.
 
 use tabsweep_protocol::{
-    BUILD, CheckpointRef, Claim, Epoch, Finished, Hello, Lease, LeaseToken, NoWork, NoWorkReason,
-    Numerics, Outcome, Progress, Release, ReleaseReason, ServerMessage, VERSION, WorkerId,
-    WorkerMessage, limits::close,
+    BUILD, CheckpointRef, Claim, Epoch, Hello, Lease, LeaseToken, NoWork, NoWorkReason, Numerics,
+    Outcome, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
+    limits::close,
 };
 
 use crate::{
-    Action, Activity, Connection, Counts, Event, Idle, Slice, Training, Upload, Uploaded,
-    WorkerStatus, backoff::Backoff,
+    Action, Activity, Connection, Counts, Event, Idle, Slice, Upload, Uploaded, WorkerStatus,
+    backoff::Backoff,
+    trial::{Ending, Trial, UploadState},
 };
 
-/// How often a worker is heard of while it has a lease.
-const PROGRESS_MILLIS: u64 = 1_000;
 /// How long an answer may take before the connection counts as dead: browsers don't tell.
 const ANSWER_MILLIS: u64 = 20_000;
 /// How long a trial that could not be prepared keeps a worker from asking again.
@@ -70,38 +69,8 @@ enum Work {
     Training(Trial),
     Claiming {
         trial: Trial,
-        outcome: Option<Outcome>,
-        finished: FinishedFigures,
+        ending: Ending,
     },
-}
-
-/// A trial in hand.
-#[derive(Debug)]
-struct Trial {
-    lease: Box<Lease>,
-    shown: Training,
-    /// The last checkpoint that was uploaded under this lease.
-    kept: Option<CheckpointRef>,
-    /// Reports of epochs under this lease, in case the server did not live to store one.
-    epochs: Vec<Epoch>,
-    images_since: u32,
-    reported_at_millis: u64,
-    checkpoint_due_at_millis: u64,
-    upload: UploadState,
-    upload_backoff: Backoff,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum UploadState {
-    None,
-    UnderWay,
-    RetryAt { millis: u64 },
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-struct FinishedFigures {
-    validation_correct: u32,
-    validation_count: u32,
 }
 
 impl Volunteer {
@@ -280,6 +249,7 @@ impl Volunteer {
             *why = match no_work.reason {
                 NoWorkReason::NoStudy => Idle::NoStudy,
                 NoWorkReason::AllFinished => Idle::AllFinished,
+                NoWorkReason::Paused => Idle::Paused,
                 NoWorkReason::AllLeased => Idle::AllLeased,
                 NoWorkReason::NotTrusted => Idle::NotTrusted,
                 NoWorkReason::ServerTrouble => Idle::ServerTrouble,
@@ -386,28 +356,27 @@ impl Volunteer {
                     state_sha256,
                 };
                 trial.epochs.push(report.clone());
-                let mut actions = self.if_up(Action::Send(WorkerMessage::Epoch(report)));
-                if is_last {
-                    let finished = FinishedFigures {
-                        validation_correct,
-                        validation_count,
-                    };
-                    actions.extend(self.begin_claiming(None, finished));
+                let upload = if is_last {
+                    Some(Upload::Weights)
+                } else if trial.lease.stops_at == Some(epoch) {
+                    Some(Upload::Checkpoint)
+                } else {
+                    None
+                };
+                let mut actions = self.if_up(Action::Send(WorkerMessage::Epoch(report.clone())));
+                if let Some(upload) = upload {
+                    let scored = report;
+                    actions.extend(self.begin_claiming(Ending::Uploading { upload, scored }));
                 }
                 actions
             }
             Slice::Diverged { step } => {
-                let outcome = Outcome::Diverged { step };
-                self.begin_claiming(Some(outcome), FinishedFigures::default())
+                self.begin_claiming(Ending::Ready(Outcome::Diverged { step }))
             }
         }
     }
 
-    fn begin_claiming(
-        &mut self,
-        outcome: Option<Outcome>,
-        finished: FinishedFigures,
-    ) -> Vec<Action> {
+    fn begin_claiming(&mut self, ending: Ending) -> Vec<Action> {
         let idle = Work::Idle {
             why: Idle::Asking,
             ask_at_millis: None,
@@ -415,19 +384,17 @@ impl Volunteer {
         let Work::Training(mut trial) = std::mem::replace(&mut self.work, idle) else {
             return Vec::new();
         };
-        let is_known = outcome.is_some();
-        if !is_known {
+        let upload = match &ending {
+            Ending::Uploading { upload, .. } => Some(*upload),
+            Ending::Ready(_) => None,
+        };
+        if upload.is_some() {
             trial.upload = UploadState::UnderWay;
         }
-        self.work = Work::Claiming {
-            trial,
-            outcome,
-            finished,
-        };
-        if is_known {
-            self.claim()
-        } else {
-            vec![Action::Upload(Upload::Weights)]
+        self.work = Work::Claiming { trial, ending };
+        match upload {
+            Some(upload) => vec![Action::Upload(upload)],
+            None => self.claim(),
         }
     }
 
@@ -446,20 +413,13 @@ impl Volunteer {
                 trial.kept = Some(kept.clone());
                 self.if_up(Action::Send(WorkerMessage::Checkpoint(kept)))
             }
-            (
-                Work::Claiming {
-                    trial,
-                    outcome,
-                    finished,
-                },
-                Upload::Weights,
-            ) => {
+            (Work::Claiming { trial, ending }, _) => {
+                // An earlier checkpoint may arrive while the last one is on its way.
+                let Some(outcome) = ending.outcome(uploaded) else {
+                    return Vec::new();
+                };
                 trial.upload = UploadState::None;
-                *outcome = Some(Outcome::Finished(Finished {
-                    weights_sha256: uploaded.sha256,
-                    validation_correct: finished.validation_correct,
-                    validation_count: finished.validation_count,
-                }));
+                *ending = Ending::Ready(outcome);
                 self.claim()
             }
             // The trial went on, or away, while the upload was under way.
@@ -468,8 +428,9 @@ impl Volunteer {
     }
 
     fn upload_failed(&mut self, upload: Upload, refused: bool, now_millis: u64) -> Vec<Action> {
-        let is_claiming = matches!(self.work, Work::Claiming { .. });
-        if is_claiming && upload == Upload::Checkpoint {
+        if let Work::Claiming { ending, .. } = &self.work
+            && !ending.waits_for(upload)
+        {
             // The trial ended meanwhile; its weights are on their way.
             return Vec::new();
         }
@@ -524,10 +485,10 @@ impl Volunteer {
                 actions.extend(trial.report(is_up, now_millis));
                 actions.extend(trial.upload_if_due(Upload::Checkpoint, is_up, now_millis));
             }
-            Work::Claiming { trial, outcome, .. } => {
+            Work::Claiming { trial, ending } => {
                 actions.extend(trial.report(is_up, now_millis));
-                if outcome.is_none() {
-                    actions.extend(trial.upload_if_due(Upload::Weights, true, now_millis));
+                if let Ending::Uploading { upload, .. } = ending {
+                    actions.extend(trial.upload_if_due(*upload, true, now_millis));
                 }
             }
         }
@@ -565,8 +526,7 @@ impl Volunteer {
         match &self.work {
             Work::Claiming {
                 trial,
-                outcome: Some(outcome),
-                ..
+                ending: Ending::Ready(outcome),
             } => {
                 let claim = Claim {
                     lease: trial.lease.token.clone(),
@@ -608,69 +568,6 @@ impl Volunteer {
                 Some(trial)
             }
         }
-    }
-}
-
-impl Trial {
-    fn new(lease: Box<Lease>, now_millis: u64, backoff: Backoff) -> Self {
-        let shown = Training {
-            study: lease.study,
-            study_name: lease.study_name.clone(),
-            trial: lease.trial,
-            attempt: lease.attempt,
-            parameters: lease.parameters.clone(),
-            step: lease
-                .checkpoint
-                .as_ref()
-                .map_or(0, |checkpoint| checkpoint.step),
-            steps: 0,
-            steps_per_epoch: 0,
-            loss: None,
-            images_per_sec: 0.0,
-            validation_score: None,
-        };
-        Self {
-            lease,
-            shown,
-            kept: None,
-            epochs: Vec::new(),
-            images_since: 0,
-            reported_at_millis: now_millis,
-            checkpoint_due_at_millis: u64::MAX,
-            upload: UploadState::None,
-            upload_backoff: backoff,
-        }
-    }
-
-    fn report(&mut self, is_up: bool, now_millis: u64) -> Option<Action> {
-        let passed_millis = now_millis.saturating_sub(self.reported_at_millis);
-        if passed_millis < PROGRESS_MILLIS {
-            return None;
-        }
-        self.shown.images_per_sec = self.images_since as f32 * 1000.0 / passed_millis as f32;
-        self.images_since = 0;
-        self.reported_at_millis = now_millis;
-        is_up.then(|| {
-            Action::Send(WorkerMessage::Progress(Progress {
-                lease: self.lease.token.clone(),
-                step: self.shown.step,
-                steps: self.shown.steps,
-                loss: self.shown.loss.unwrap_or(0.0),
-                images_per_sec: self.shown.images_per_sec,
-            }))
-        })
-    }
-
-    fn upload_if_due(&mut self, upload: Upload, is_up: bool, now_millis: u64) -> Option<Action> {
-        let is_due = match self.upload {
-            UploadState::None => now_millis >= self.checkpoint_due_at_millis,
-            UploadState::UnderWay => false,
-            UploadState::RetryAt { millis } => now_millis >= millis,
-        };
-        (is_due && is_up).then(|| {
-            self.upload = UploadState::UnderWay;
-            Action::Upload(upload)
-        })
     }
 }
 

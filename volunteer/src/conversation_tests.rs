@@ -2,8 +2,8 @@
 
 use tabsweep_protocol::{
     BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, NoWorkReason, Numerics, Outcome,
-    Seed, ServerMessage, Sha256, StopReason, StudyId, TrialNumber, VolunteerId, Welcome,
-    WorkerMessage, limits::close,
+    Paused, Seed, ServerMessage, Sha256, Stop, StopReason, StudyId, TrialNumber, VolunteerId,
+    Welcome, WorkerMessage, limits::close,
 };
 
 use crate::{
@@ -462,4 +462,108 @@ fn stop_gives_the_lease_back() {
     ));
     assert_eq!(actions[1..], [Action::Disconnect, Action::Forget]);
     assert_eq!(script.on(Event::Tick), []);
+}
+
+fn epoch(epoch: u32, step: u64) -> Event {
+    Event::Trained(Slice::Epoch {
+        epoch,
+        step,
+        validation_correct: 8,
+        validation_count: 10,
+        mean_loss: 0.4,
+        state_sha256: hash('a'),
+        is_last: false,
+    })
+}
+
+fn checkpoint(step: u64, digit: char) -> Event {
+    Event::Uploaded(Uploaded {
+        upload: Upload::Checkpoint,
+        step,
+        sha256: hash(digit),
+    })
+}
+
+fn training_until(stops_at: u32) -> Script {
+    let mut script = Script::connected();
+    let mut lease = lease();
+    lease.stops_at = Some(stops_at);
+    script.says(ServerMessage::Lease(Box::new(lease)));
+    script.on(Event::Prepared {
+        step: 0,
+        steps: 150,
+        steps_per_epoch: 50,
+    });
+    script
+}
+
+#[test]
+fn a_trial_rests_where_its_lease_says() {
+    let mut script = training_until(2);
+    assert!(matches!(
+        script.on(epoch(1, 50))[..],
+        [Action::Send(WorkerMessage::Epoch(_))]
+    ));
+    let actions = script.on(epoch(2, 100));
+    assert_eq!(actions[1..], [Action::Upload(Upload::Checkpoint)]);
+    assert!(!script.volunteer.trains());
+    // One that was already on its way when the epoch ended.
+    assert_eq!(script.on(checkpoint(80, 'b')), []);
+    let expected = Outcome::Paused(Paused {
+        epoch: 2,
+        step: 100,
+        state_sha256: hash('c'),
+        validation_correct: 8,
+        validation_count: 10,
+    });
+    let actions = script.on(checkpoint(100, 'c'));
+    let [Action::Send(WorkerMessage::Claim(claim))] = &actions[..] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(claim.outcome, expected);
+}
+
+#[test]
+fn the_checkpoint_of_a_rung_is_tried_again_and_claimed_after_a_reconnection() {
+    let mut script = training_until(1);
+    script.on(epoch(1, 50));
+    script.on(Event::UploadFailed {
+        upload: Upload::Checkpoint,
+        refused: false,
+    });
+    script.now_millis += 120_000;
+    assert!(
+        script
+            .on(Event::Tick)
+            .contains(&Action::Upload(Upload::Checkpoint))
+    );
+    script.reconnect();
+    assert_eq!(script.on(checkpoint(50, 'c')), [], "the socket is down");
+    let actions = script.welcome(true);
+    let is_paused = |action: &Action| {
+        matches!(action, Action::Send(WorkerMessage::Claim(claim))
+            if matches!(claim.outcome, Outcome::Paused(_)))
+    };
+    assert!(actions.iter().any(is_paused), "{actions:?}");
+}
+
+#[test]
+fn a_trial_that_ends_before_its_rung_ends() {
+    let mut script = training_until(2);
+    let actions = script.on(last_epoch());
+    assert_eq!(actions[1], Action::Upload(Upload::Weights));
+}
+
+#[test]
+fn a_pruned_trial_makes_room_for_the_next() {
+    let mut script = Script::training();
+    let stop = Stop {
+        lease: token('1'),
+        reason: StopReason::Pruned,
+    };
+    let actions = script.says(ServerMessage::Stop(stop));
+    assert_eq!(
+        actions,
+        [Action::Forget, Action::Send(WorkerMessage::Ready {})]
+    );
 }

@@ -5,6 +5,7 @@ mod backoff;
 mod conversation;
 mod event;
 mod status;
+mod trial;
 
 pub use conversation::{Identity, Volunteer};
 pub use event::{Action, Event, Slice, Upload, Uploaded};

@@ -60,6 +60,8 @@ pub enum Idle {
     NoStudy,
     /// All trials have ended.
     AllFinished,
+    /// The operator holds all studies that have work left.
+    Paused,
     /// What is left is with other workers.
     AllLeased,
     /// The volunteer's claims did not match.

@@ -8,6 +8,7 @@ const REASONS: Idle[] = [
   "asking",
   "no_study",
   "all_finished",
+  "paused",
   "all_leased",
   "not_trusted",
   "server_trouble",

@@ -7,6 +7,7 @@ const SENTENCES: Record<Idle, string> = {
   asking: "Asking the server for a trial.",
   no_study: "There is no study yet. This tab starts by itself as soon as there is one.",
   all_finished: "All trials are done. Thank you! If a new study comes, this tab goes on by itself.",
+  paused: "The operator has paused all studies that have work left. This tab goes on by itself when one resumes.",
   all_leased: "Every trial that is left is being trained or checked by others. This tab takes over if one of them leaves.",
   not_trusted: "Results from this browser did not match what the server computed, so it gets no more work for now.",
   server_trouble: "The server can't store results at the moment. This tab waits until it can.",
