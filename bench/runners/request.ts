@@ -29,7 +29,20 @@ export interface MeasureKernels {
   seconds: number;
 }
 
-export type Request = Measure | Train | MeasureKernels | { do: "memory" } | { do: "peak"; seconds: number };
+export interface Sweep {
+  do: "sweep";
+  /** Study file. */
+  study: string;
+  /** Folder for the server's state; it does not exist yet. */
+  state: string;
+  /** Folder of MNIST. */
+  mnist: string;
+  tabs: number;
+  /** After this the study is left as it is. */
+  limit_secs: number;
+}
+
+export type Request = Measure | Train | MeasureKernels | Sweep | { do: "memory" } | { do: "peak"; seconds: number };
 
 export interface Measurement {
   images: number;
@@ -46,6 +59,37 @@ export interface Run {
   validation_count: number;
   test_correct: number;
   test_count: number;
+}
+
+/** One tab's worker. */
+export interface WorkerAnswer {
+  name: string;
+  leases: number;
+  /** With a lease in hand. */
+  busy_secs: number;
+  /** From its first lease to the study's end. */
+  present_secs: number;
+}
+
+/** A verified trial. */
+export interface TrialAnswer {
+  trial: number;
+  validation_score: number;
+  test_score: number;
+  /** Since the tabs were opened. */
+  verified_secs: number;
+  parameters: Record<string, unknown>;
+}
+
+/** A study from the first tab to its end. */
+export interface SweepAnswer {
+  wall_secs: number;
+  state: string;
+  /** Trials by state. */
+  counts: Record<string, number>;
+  workers: WorkerAnswer[];
+  /** Best first. */
+  trials: TrialAnswer[];
 }
 
 export interface Peak {

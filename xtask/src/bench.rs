@@ -13,6 +13,7 @@ mod report;
 mod request;
 mod runner;
 mod setup;
+mod sweep;
 mod table;
 mod train;
 
@@ -26,6 +27,7 @@ use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
 use crate::bench::recipe::RecipeError;
 use crate::bench::runner::RunnerError;
+use crate::bench::sweep::SweepOptions;
 use crate::bench::train::TrainOptions;
 use crate::workspace::Workspace;
 
@@ -36,6 +38,8 @@ pub enum BenchTask {
     Train(TrainOptions),
     /// Accuracy on MNIST, and the seconds of training it takes
     Accuracy(AccuracyOptions),
+    /// The shipped study on MNIST, trained by tabs of a browser
+    Sweep(SweepOptions),
 }
 
 /// Why there are no figures.
@@ -51,7 +55,7 @@ pub enum BenchError {
     #[error(transparent)]
     Recipe(#[from] RecipeError),
     /// Accuracy is compared on MNIST alone.
-    #[error("accuracy is measured on MNIST: name the folder of its four files with --mnist DIR")]
+    #[error("this is measured on MNIST: name the folder of its four files with --mnist DIR")]
     NoMnist,
     /// A peer was asked for what only the product does.
     #[error("{candidate} does not train recipes; chromium, node and native do")]
@@ -66,6 +70,14 @@ pub enum BenchError {
         folder: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// There is no such study file, or it is no TOML.
+    #[error("{}: {reason}", path.display())]
+    Study {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The figures could not be written.
     #[error("{} can't be written: {source}", path.display())]
@@ -83,6 +95,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
     let done = match task {
         BenchTask::Train(options) => train::measure(workspace, options),
         BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
+        BenchTask::Sweep(options) => sweep::measure(workspace, options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,14 +7,17 @@ export const STATES: readonly { state: TrialState; label: string }[] = [
   { state: "waiting", label: "Waiting" },
   { state: "running", label: "Running" },
   { state: "checking", label: "Checking" },
+  { state: "paused", label: "Resting" },
   { state: "verified", label: "Verified" },
   { state: "diverged", label: "Diverged" },
+  { state: "pruned", label: "Pruned" },
   { state: "failed", label: "Failed" },
+  { state: "cancelled", label: "Cancelled" },
 ];
 
 /** Trials that need no more work. */
 export function ended(counts: TrialCounts): number {
-  return counts.verified + counts.diverged + counts.failed;
+  return counts.verified + counts.diverged + counts.pruned + counts.failed + counts.cancelled;
 }
 
 /** Name of a state on screen. */

@@ -26,3 +26,14 @@ pub fn write(path: &Path, text: &str) -> Result<(), BenchError> {
         source,
     })
 }
+
+/// Makes a folder for figures, where there is none.
+///
+/// # Errors
+/// It can't be made.
+pub fn make_folder(path: &Path) -> Result<(), BenchError> {
+    fs::create_dir_all(path).map_err(|source| BenchError::Written {
+        path: path.to_owned(),
+        source,
+    })
+}

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -60,6 +61,19 @@ pub enum Request<'a> {
         setting: &'a Setting,
         /// Fixes all that is random.
         seed: u64,
+    },
+    /// A whole study, trained by tabs of a browser; answered by a [`Sweep`].
+    Sweep {
+        /// Study file.
+        study: &'a Path,
+        /// Folder for the server's state; it does not exist yet.
+        state: &'a Path,
+        /// Folder of MNIST.
+        mnist: &'a Path,
+        /// How many tabs lend a core.
+        tabs: u32,
+        /// The time after which the study is left as it is.
+        limit_secs: u64,
     },
 }
 
@@ -123,4 +137,47 @@ pub struct Run {
     pub test_correct: u32,
     /// Test images there are.
     pub test_count: u32,
+}
+
+/// What one tab's worker did.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SweepWorker {
+    /// The volunteer's nickname.
+    pub name: String,
+    /// Leases it got.
+    pub leases: u32,
+    /// With a lease in hand.
+    pub busy_secs: f64,
+    /// From its first lease to the study's end.
+    pub present_secs: f64,
+}
+
+/// A verified trial.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct SweepTrial {
+    /// Its number.
+    pub trial: u32,
+    /// Share of the validation images classified rightly.
+    pub validation_score: f64,
+    /// Share of the test images classified rightly.
+    pub test_score: f64,
+    /// When it was verified, since the tabs were opened.
+    pub verified_secs: f64,
+    /// Its setting.
+    pub parameters: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A study from the first tab to its end.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Sweep {
+    /// From opening the tabs to the study's end.
+    pub wall_secs: f64,
+    /// Where the study stands.
+    pub state: String,
+    /// Trials by state.
+    pub counts: BTreeMap<String, u32>,
+    /// One for each tab.
+    pub workers: Vec<SweepWorker>,
+    /// Verified trials, best first.
+    pub trials: Vec<SweepTrial>,
 }
