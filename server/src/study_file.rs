@@ -25,6 +25,11 @@ pub struct StudyFileError {
 
 /// Most trials that one study may have.
 const MOST_TRIALS: i64 = 1_000_000;
+/// Ten years.
+const MOST_WALL_SECS: i64 = 315_360_000;
+/// Far enough apart for any share, and near enough for arithmetic.
+const LEAST_WEIGHT: f64 = 0.001;
+const MOST_WEIGHT: f64 = 1_000.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,9 +40,17 @@ struct File {
     objective: Objective,
     trials: Spanned<i64>,
     #[serde(default)]
+    wall_secs: Option<Spanned<i64>>,
+    #[serde(default)]
+    target_score: Option<Spanned<f64>>,
+    #[serde(default)]
+    weight: Option<Spanned<f64>>,
+    #[serde(default)]
     seed: Option<Spanned<i64>>,
     #[serde(default)]
     sampler: Option<SamplerKind>,
+    #[serde(default)]
+    pruner: Option<Spanned<toml::Value>>,
     #[serde(default)]
     enqueue: Vec<BTreeMap<Spanned<String>, Spanned<toml::Value>>>,
     space: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
@@ -105,12 +118,6 @@ fn study(
         let message = "`name` must have 1 to 120 characters".to_owned();
         return Err((file.name.span(), message));
     }
-    let trials = *file.trials.get_ref();
-    if !(1..=MOST_TRIALS).contains(&trials) {
-        let message =
-            format!("`trials` must be a whole number from 1 to {MOST_TRIALS}, found {trials}");
-        return Err((file.trials.span(), message));
-    }
     let space = space(file.space, check)?;
     let enqueued = file
         .enqueue
@@ -122,17 +129,64 @@ fn study(
         dataset: file.dataset.into_inner(),
         objective: file.objective,
         budget: Budget {
-            trials: u32::try_from(trials).expect("trials are bounded above"),
-            wall_secs: None,
-            target_score: None,
+            trials: whole("trials", &file.trials, MOST_TRIALS)?,
+            wall_secs: file
+                .wall_secs
+                .map(|secs| whole("wall_secs", &secs, MOST_WALL_SECS))
+                .transpose()?,
+            target_score: file.target_score.map(target_score).transpose()?,
         },
-        weight: 1.0,
+        weight: file.weight.map_or(Ok(1.0), weight)?,
         seed: seed(file.seed)?,
         sampler: file.sampler.unwrap_or(SamplerKind::Random),
-        pruner: Pruner::None,
+        pruner: file.pruner.map_or(Ok(Pruner::None), pruner)?,
         enqueued,
         space,
     })
+}
+
+/// A whole number from 1 on.
+fn whole(name: &str, value: &Spanned<i64>, most: i64) -> Result<u32, Located> {
+    let found = *value.get_ref();
+    match u32::try_from(found) {
+        Ok(number) if (1..=most).contains(&found) => Ok(number),
+        _ => {
+            let message =
+                format!("`{name}` must be a whole number from 1 to {most}, found {found}");
+            Err((value.span(), message))
+        }
+    }
+}
+
+fn target_score(score: Spanned<f64>) -> Result<f64, Located> {
+    let found = *score.get_ref();
+    if (0.0..=1.0).contains(&found) {
+        return Ok(found);
+    }
+    let message = format!("`target_score` must be a share from 0 to 1, found {found}");
+    Err((score.span(), message))
+}
+
+fn weight(weight: Spanned<f64>) -> Result<f64, Located> {
+    let found = *weight.get_ref();
+    if (LEAST_WEIGHT..=MOST_WEIGHT).contains(&found) {
+        return Ok(found);
+    }
+    let message = format!("`weight` must be from {LEAST_WEIGHT} to {MOST_WEIGHT}, found {found}");
+    Err((weight.span(), message))
+}
+
+/// A name alone, or a table of `type` and options.
+fn pruner(entry: Spanned<toml::Value>) -> Result<Pruner, Located> {
+    let span = entry.span();
+    let table = match entry.into_inner() {
+        toml::Value::String(name) => {
+            toml::Table::from_iter([("type".to_owned(), toml::Value::String(name))]).into()
+        }
+        other => other,
+    };
+    Pruner::deserialize(table)
+        .map_err(|error: toml::de::Error| (span, format!("`pruner`: {}", error.message())))
 }
 
 fn seed(seed: Option<Spanned<i64>>) -> Result<Seed, Located> {
@@ -257,6 +311,14 @@ learning_rate = 0.01
     fn a_study_file_is_read() {
         let study = parse(GOOD, knows).unwrap();
         assert_eq!((study.budget.trials, study.seed), (8, Seed(2016)));
+        assert_eq!((study.weight, study.pruner), (1.0, Pruner::None));
+        let more =
+            "seed = 1\nwall_secs = 60\ntarget_score = 0.995\nweight = 2.5\npruner = \"none\"";
+        let study = parse(&GOOD.replace("seed = 2016", more), knows).unwrap();
+        assert_eq!(study.budget.wall_secs, Some(60));
+        assert_eq!(study.budget.target_score, Some(0.995));
+        assert_eq!(study.weight, 2.5);
+        let study = parse(GOOD, knows).unwrap();
         assert_eq!(study.space.0.len(), 4);
         assert_eq!(study.enqueued[0]["learning_rate"], Value::Float(0.01));
     }
@@ -267,6 +329,15 @@ learning_rate = 0.01
             ("trials = 8", "trials = 0", 3, "1 to 1000000"),
             ("trials = 8", "trials = \"8\"", 3, "expected i64"),
             ("seed = 2016", "seed = -1", 4, "must not be negative"),
+            ("seed = 2016", "wall_secs = 0", 4, "`wall_secs` must be"),
+            ("seed = 2016", "target_score = 99.4", 4, "share from 0 to 1"),
+            ("seed = 2016", "weight = 0.0", 4, "from 0.001 to 1000"),
+            (
+                "seed = 2016",
+                "pruner = \"axe\"",
+                4,
+                "`pruner`: unknown variant",
+            ),
             ("seed = 2016", "sead = 2016", 4, "unknown field `sead`"),
             (
                 "low = 1e-3",
