@@ -11,7 +11,8 @@ use std::{
 };
 
 use tabsweep_protocol::{
-    LeaseToken, Progress, ServerMessage, StudyId, TrialNumber, VolunteerId, WorkerId,
+    LeaseToken, Progress, ServerMessage, Stop, StopReason, StudyId, TrialNumber, VolunteerId,
+    WorkerId,
 };
 use tabsweep_study::Timestamp;
 use tokio::sync::mpsc;
@@ -21,6 +22,8 @@ use tokio::sync::mpsc;
 pub enum Order {
     /// Send this.
     Send(ServerMessage),
+    /// The lease is no longer the worker's, if it still holds it.
+    Stop(Stop),
     /// The same worker has a newer socket: close.
     Replaced,
 }
@@ -181,6 +184,20 @@ impl Roster {
     pub fn tell(&self, key: &RosterKey, message: ServerMessage) {
         if let Some(connected) = self.lock().get(key) {
             let _ = connected.orders.try_send(Order::Send(message));
+        }
+    }
+
+    /// Has whoever holds this lease told that it does so no longer.
+    pub fn stop(&self, lease: &LeaseToken, reason: StopReason) {
+        let workers = self.lock();
+        let holds = |connected: &&Connected| {
+            let in_hand = connected.in_hand.as_ref();
+            in_hand.is_some_and(|in_hand| in_hand.token == *lease)
+        };
+        if let Some(holder) = workers.values().find(holds) {
+            let lease = lease.clone();
+            // A full channel belongs to a socket that learns it at its next report.
+            let _ = holder.orders.try_send(Order::Stop(Stop { lease, reason }));
         }
     }
 

@@ -255,6 +255,11 @@ impl Conversation<'_> {
                 }
                 order = place.orders.recv() => match order {
                     Some(Order::Send(message)) => self.say(message).await?,
+                    Some(Order::Stop(Stop { lease, reason })) => {
+                        if self.study_of(&lease).is_some() {
+                            self.stop(lease, reason).await?;
+                        }
+                    }
                     Some(Order::Replaced) | None => {
                         return Err(End::close(close::REPLACED, "this worker has a newer socket"));
                     }
@@ -416,7 +421,7 @@ impl Conversation<'_> {
         let lease_secs = self.app.settings.policy.lease_secs;
         let fresh = Duration::from_secs(u64::from(lease_secs)) / 4;
         let Some(study) = self.study_of(&progress.lease) else {
-            return self.stop(progress.lease).await;
+            return self.stop(progress.lease, StopReason::LeaseLost).await;
         };
         self.app.study_changed(study);
         let token = progress.lease.clone();
@@ -531,21 +536,17 @@ impl Conversation<'_> {
             }
             Err(error) if error.is_refusal() => {
                 tracing::debug!("lease refused: {error}");
-                self.stop(token).await
+                self.stop(token, StopReason::LeaseLost).await
             }
             Err(error) => Err(trouble(&error)),
         }
     }
 
-    async fn stop(&mut self, lease: LeaseToken) -> Result<(), End> {
+    async fn stop(&mut self, lease: LeaseToken, reason: StopReason) -> Result<(), End> {
         if self.study_of(&lease).is_some() {
             self.let_go();
         }
-        self.say(ServerMessage::Stop(Stop {
-            lease,
-            reason: StopReason::LeaseLost,
-        }))
-        .await
+        self.say(ServerMessage::Stop(Stop { lease, reason })).await
     }
 
     fn hold(&mut self, token: LeaseToken, study: StudyId, in_hand: InHand, saved: Option<Instant>) {
