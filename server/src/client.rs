@@ -2,8 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use reqwest::{Response, header};
-use serde_json::Value;
+use reqwest::{RequestBuilder, Response, header};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tabsweep_protocol::Parameters;
 
 use crate::http_client::client;
 
@@ -32,6 +34,26 @@ pub enum ClientError {
         /// The system's words.
         source: io::Error,
     },
+}
+
+/// What an operator changes of a study; what is left out stays.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct StudyChange {
+    /// `running`, `paused` or `finished`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<&'static str>,
+    /// How many settings are tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trials: Option<u32>,
+    /// Seconds from its creation until no trial begins any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_secs: Option<u32>,
+    /// The verified score that is good enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_score: Option<f64>,
+    /// Its share of the workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
 }
 
 /// A server to talk to.
@@ -85,18 +107,11 @@ impl Server {
         admin_token_file: PathBuf,
     ) -> Result<String, ClientError> {
         let text = read(&file)?;
-        let token = read(&admin_token_file)?;
-        let url = format!("{}/api/studies", self.url);
         let request = client()
-            .post(&url)
+            .post(format!("{}/api/studies", self.url))
             .header(header::CONTENT_TYPE, "application/toml")
-            .bearer_auth(token.trim())
             .body(text);
-        let unreachable = |source| ClientError::Unreachable {
-            url: url.clone(),
-            source,
-        };
-        let study = answer(request.send().await.map_err(unreachable)?).await;
+        let study = command(request, &admin_token_file).await;
         let study = study.map_err(|error| match error {
             ClientError::Refused { detail } => ClientError::Refused {
                 detail: format!("{}: {detail}", file.display()),
@@ -106,6 +121,69 @@ impl Server {
         Ok(summary_line(&study))
     }
 
+    /// Pauses, resumes, stops or extends a study; its line in the list.
+    ///
+    /// # Errors
+    /// The token can't be read, or the server can't be reached or says no.
+    pub async fn change_study(
+        &self,
+        id: u32,
+        change: &StudyChange,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let url = format!("{}/api/studies/{id}", self.url);
+        let request = client().patch(url).json(change);
+        let study = command(request, &admin_token_file).await?;
+        Ok(summary_line(&study))
+    }
+
+    /// Queues a setting of the operator's own; which trial it is.
+    ///
+    /// # Errors
+    /// The token can't be read, or the server can't be reached or says no.
+    pub async fn enqueue(
+        &self,
+        id: u32,
+        parameters: &Parameters,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let url = format!("{}/api/studies/{id}/trials", self.url);
+        let request = client()
+            .post(url)
+            .json(&json!({ "parameters": parameters }));
+        let trial = command(request, &admin_token_file).await?;
+        Ok(trial_line(&trial))
+    }
+
+    /// Has a trial trained once more from its beginning; how it stands.
+    ///
+    /// # Errors
+    /// The token can't be read, or the server can't be reached or says no.
+    pub async fn requeue(
+        &self,
+        id: u32,
+        number: u32,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let url = format!("{}/api/studies/{id}/trials/{number}/requeue", self.url);
+        let trial = command(client().post(url), &admin_token_file).await?;
+        Ok(trial_line(&trial))
+    }
+
+    /// How much each hyper-parameter matters, as text, one a line, most important first.
+    ///
+    /// # Errors
+    /// The server can't be reached or says no.
+    pub async fn importance(&self, id: u32) -> Result<String, ClientError> {
+        let rows = self.get(&format!("/api/studies/{id}/importance")).await?;
+        let line = |row: &Value| {
+            let name = row["parameter"].as_str().unwrap_or_default();
+            format!("{:>6.1} %  {name}", percent(&row["importance"]))
+        };
+        let lines = rows.as_array().into_iter().flatten().map(line);
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
     async fn get(&self, path: &str) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.url);
         match client().get(&url).send().await {
@@ -113,6 +191,21 @@ impl Server {
             Err(source) => Err(ClientError::Unreachable { url, source }),
         }
     }
+}
+
+/// Sends what only the operator may.
+async fn command(
+    request: RequestBuilder,
+    admin_token_file: &PathBuf,
+) -> Result<Value, ClientError> {
+    let token = read(admin_token_file)?;
+    let (client, request) = request.bearer_auth(token.trim()).build_split();
+    let unsendable = |source: reqwest::Error| ClientError::Unreachable {
+        url: source.url().map(ToString::to_string).unwrap_or_default(),
+        source,
+    };
+    let request = request.map_err(unsendable)?;
+    answer(client.execute(request).await.map_err(unsendable)?).await
 }
 
 async fn answer(response: Response) -> Result<Value, ClientError> {
@@ -155,6 +248,14 @@ fn summary_line(study: &Value) -> String {
         study["state"].as_str().unwrap_or_default(),
         counts["verified"],
         study["trials"],
+    )
+}
+
+fn trial_line(trial: &Value) -> String {
+    let state = trial["state"].as_str().unwrap_or_default();
+    format!(
+        "trial {} is {state}: {}",
+        trial["number"], trial["parameters"]
     )
 }
 

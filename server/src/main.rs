@@ -4,9 +4,10 @@ use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand};
 use tabsweep_dataset::SyntheticDigits;
+use tabsweep_protocol::Value;
 use tabsweep_server::{
     app::Settings,
-    client::Server,
+    client::{Server, StudyChange},
     datasets::{self, MNIST, Mirrors, Sources},
     openapi,
     serve::{self, Options},
@@ -99,11 +100,8 @@ enum StudyCommand {
     Create {
         /// The study file (TOML).
         file: PathBuf,
-        /// File with the operator's token.
-        #[arg(long, value_name = "FILE", default_value = "state/admin-token")]
-        admin_token_file: PathBuf,
         #[command(flatten)]
-        server: ServerArgs,
+        operator: OperatorArgs,
     },
     /// Lists studies.
     List {
@@ -117,6 +115,82 @@ enum StudyCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Says how much each hyper-parameter matters for the score.
+    Importance {
+        /// The study's id.
+        id: u32,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Lets no more trials begin; those under way go on.
+    Pause {
+        /// The study's id.
+        id: u32,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lets trials begin again.
+    Resume {
+        /// The study's id.
+        id: u32,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Ends a study now: trials that have not ended are cancelled.
+    Stop {
+        /// The study's id.
+        id: u32,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Changes how far a study goes; a finished one runs again if there is more to do.
+    Extend {
+        /// The study's id.
+        id: u32,
+        /// How many settings are tried, with those that have been.
+        #[arg(long, value_name = "N")]
+        trials: Option<u32>,
+        /// Seconds from the study's creation until no trial begins any more.
+        #[arg(long, value_name = "SECS")]
+        wall_secs: Option<u32>,
+        /// The verified score that is good enough.
+        #[arg(long, value_name = "SHARE")]
+        target_score: Option<f64>,
+        /// Its share of the workers beside other studies, in proportion to theirs.
+        #[arg(long, value_name = "WEIGHT")]
+        weight: Option<f64>,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Queues a setting of your own; what is left out is chosen by the sampler.
+    Enqueue {
+        /// The study's id.
+        id: u32,
+        /// Hyper-parameters, such as learning_rate=0.01 optimizer=sgd.
+        #[arg(value_name = "NAME=VALUE", value_parser = assignment, required = true)]
+        setting: Vec<(String, Value)>,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Has a trial trained once more from its beginning.
+    Requeue {
+        /// The study's id.
+        id: u32,
+        /// The trial's number.
+        number: u32,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+}
+
+/// Who may change studies, and where.
+#[derive(Debug, Args)]
+struct OperatorArgs {
+    /// File with the operator's token.
+    #[arg(long, value_name = "FILE", default_value = "state/admin-token")]
+    admin_token_file: PathBuf,
+    #[command(flatten)]
+    server: ServerArgs,
 }
 
 #[derive(Debug, Args)]
@@ -201,18 +275,94 @@ async fn run(command: Command) -> Result<(), CommandError> {
 }
 
 async fn study(command: StudyCommand) -> Result<String, CommandError> {
-    let at = |args: ServerArgs| Server {
-        url: args.server.trim_end_matches('/').to_owned(),
+    let (id, change, operator) = match command {
+        StudyCommand::Create { file, operator } => {
+            let (server, token) = operator.split();
+            return Ok(server.create_study(file, token).await?);
+        }
+        StudyCommand::List { server } => return Ok(server.at().list_studies().await?),
+        StudyCommand::Show { id, server } => return Ok(server.at().show_study(id).await?),
+        StudyCommand::Importance { id, server } => return Ok(server.at().importance(id).await?),
+        StudyCommand::Enqueue {
+            id,
+            setting,
+            operator,
+        } => {
+            let (server, token) = operator.split();
+            let setting = setting.into_iter().collect();
+            return Ok(server.enqueue(id, &setting, token).await?);
+        }
+        StudyCommand::Requeue {
+            id,
+            number,
+            operator,
+        } => {
+            let (server, token) = operator.split();
+            return Ok(server.requeue(id, number, token).await?);
+        }
+        StudyCommand::Pause { id, operator } => (id, to("paused"), operator),
+        StudyCommand::Resume { id, operator } => (id, to("running"), operator),
+        StudyCommand::Stop { id, operator } => (id, to("finished"), operator),
+        StudyCommand::Extend {
+            id,
+            trials,
+            wall_secs,
+            target_score,
+            weight,
+            operator,
+        } => {
+            let change = StudyChange {
+                state: None,
+                trials,
+                wall_secs,
+                target_score,
+                weight,
+            };
+            (id, change, operator)
+        }
     };
-    Ok(match command {
-        StudyCommand::Create {
-            file,
-            admin_token_file,
-            server,
-        } => at(server).create_study(file, admin_token_file).await?,
-        StudyCommand::List { server } => at(server).list_studies().await?,
-        StudyCommand::Show { id, server } => at(server).show_study(id).await?,
-    })
+    let (server, token) = operator.split();
+    Ok(server.change_study(id, &change, token).await?)
+}
+
+fn to(state: &'static str) -> StudyChange {
+    StudyChange {
+        state: Some(state),
+        ..StudyChange::default()
+    }
+}
+
+/// `NAME=VALUE`, with the value's type as it looks.
+fn assignment(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+        .ok_or_else(|| format!("expected NAME=VALUE, found `{text}`"))?;
+    let value = if let Ok(value) = value.parse() {
+        Value::Bool(value)
+    } else if let Ok(value) = value.parse() {
+        Value::Int(value)
+    } else {
+        match value.parse::<f64>() {
+            Ok(value) if value.is_finite() => Value::Float(value),
+            _ => Value::Text(value.to_owned()),
+        }
+    };
+    Ok((name.to_owned(), value))
+}
+
+impl ServerArgs {
+    fn at(self) -> Server {
+        Server {
+            url: self.server.trim_end_matches('/').to_owned(),
+        }
+    }
+}
+
+impl OperatorArgs {
+    fn split(self) -> (Server, PathBuf) {
+        (self.server.at(), self.admin_token_file)
+    }
 }
 
 impl ServeArgs {

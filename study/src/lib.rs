@@ -21,7 +21,7 @@ pub use pruner::Pruner;
 pub use ranking::{Standing, rank};
 pub use sampler::{Finished, History, RandomSampler, Sampler, SamplerKind, sampler, trial_seed};
 pub use space::{Choices, Distribution, FloatRange, IntRange, Space, SpaceError};
-pub use study::{Budget, Study, StudyState};
+pub use study::{Budget, Extension, Study, StudyState};
 pub use time::Timestamp;
 pub use timeline::{Curve, Rung, Timeline};
 pub use trial::{

@@ -30,6 +30,19 @@ pub struct Budget {
     pub target_score: Option<f64>,
 }
 
+/// What an operator changes of a study that exists; what is left out stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Extension {
+    /// See [`Budget::trials`].
+    pub trials: Option<u32>,
+    /// See [`Budget::wall_secs`].
+    pub wall_secs: Option<u32>,
+    /// See [`Budget::target_score`].
+    pub target_score: Option<f64>,
+    /// See [`Study::weight`].
+    pub weight: Option<f64>,
+}
+
 /// What an operator defined.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Study {
@@ -63,6 +76,23 @@ fn one() -> f64 {
 }
 
 impl Study {
+    /// The same study with another budget or weight.
+    #[must_use]
+    pub fn extended(mut self, extension: Extension) -> Self {
+        let Budget {
+            trials,
+            wall_secs,
+            target_score,
+        } = self.budget;
+        self.budget = Budget {
+            trials: extension.trials.unwrap_or(trials),
+            wall_secs: extension.wall_secs.or(wall_secs),
+            target_score: extension.target_score.or(target_score),
+        };
+        self.weight = extension.weight.unwrap_or(self.weight);
+        self
+    }
+
     /// The setting of trial `number`: the operator's where one is enqueued, else the sampler's.
     pub fn suggest(&self, history: History<'_>, number: TrialNumber) -> Parameters {
         let mut setting = sampler(self.sampler).suggest(&self.space, history, self.seed, number);
