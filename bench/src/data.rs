@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use tabsweep_dataset::{
-    DataSet, IdxError, IdxFile, IdxFiles, SetError, Split, SplitError, SyntheticDigits, blob,
-    sha256_hex,
+    DataSet, IdxError, IdxFile, IdxFiles, Labelled, SetError, Split, SplitError, SyntheticDigits,
+    blob, sha256_hex,
 };
 use tabsweep_trainer::{ImageSet, TrainingData};
 
@@ -39,6 +39,14 @@ pub enum DataError {
     /// There are too few images.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// A part of a set was asked for that it does not have.
+    #[error("{asked} images were asked for, expected 1 to {there}")]
+    TooFew {
+        /// Images asked for.
+        asked: usize,
+        /// Images there are.
+        there: usize,
+    },
     /// The folder holds something else than what was written to it.
     #[error(transparent)]
     Trainer(#[from] tabsweep_trainer::DataError),
@@ -72,6 +80,36 @@ pub fn write(folder: &Path, mnist: Option<&Path>) -> Result<(), DataError> {
         fs::write(&path, blob::encode(set)).map_err(|source| file_error(&path, source))?;
     }
     Ok(())
+}
+
+/// The first `training` of MNIST's training images with the first `validation` of its validation
+/// images, and all of its test images.
+///
+/// # Errors
+/// A file can't be read or is not MNIST's, or there are not as many images.
+pub fn read_subset(
+    mnist: &Path,
+    training: usize,
+    validation: usize,
+) -> Result<(TrainingData, ImageSet), DataError> {
+    let data = read_mnist(mnist)?;
+    let split = Split::of(data.train())?;
+    let data_of = |set: &Labelled, count: usize| match set.part(0..count) {
+        Some(part) => Ok(blob::encode(&part)),
+        None => Err(DataError::TooFew {
+            asked: count,
+            there: set.count(),
+        }),
+    };
+    let (training, validation) = (
+        data_of(&split.training, training)?,
+        data_of(&split.validation, validation)?,
+    );
+    let test = ImageSet::from_blob("test", blob::encode(data.test()), CLASSES)?;
+    Ok((
+        TrainingData::from_blobs(training, validation, CLASSES)?,
+        test,
+    ))
 }
 
 /// What a training is given.

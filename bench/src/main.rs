@@ -3,8 +3,10 @@
 
 mod conversation;
 mod data;
+mod grid;
 mod memory;
 mod product;
+mod record;
 mod session;
 mod speed;
 
@@ -37,12 +39,15 @@ enum Task {
         #[arg(long, value_name = "DIR")]
         data: PathBuf,
     },
+    /// Records the learning curves of every setting of a grid
+    Record(record::Record),
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Data { out, mnist } => data::write(&out, mnist.as_deref()).map_err(Failure::from),
         Task::Run { data } => conversation::answer_all(&data).map_err(Failure::from),
+        Task::Record(options) => record::record(&options).map_err(Failure::from),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
 enum Failure {
     Data(#[from] data::DataError),
     Conversation(#[from] conversation::ConversationError),
+    Record(#[from] record::RecordError),
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod accuracy;
 mod candidate;
 mod case;
+mod curves;
 mod figures;
 mod files;
 mod machine;
@@ -25,10 +26,12 @@ use clap::Subcommand;
 
 use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
+use crate::bench::curves::CurveOptions;
 use crate::bench::recipe::RecipeError;
 use crate::bench::runner::RunnerError;
 use crate::bench::sweep::SweepOptions;
 use crate::bench::train::TrainOptions;
+use crate::process::ProcessError;
 use crate::workspace::Workspace;
 
 /// What can be measured.
@@ -40,6 +43,8 @@ pub enum BenchTask {
     Accuracy(AccuracyOptions),
     /// The shipped study on MNIST, trained by tabs of a browser
     Sweep(SweepOptions),
+    /// Records learning curves on MNIST, for samplers and pruners to be measured on
+    Curves(CurveOptions),
 }
 
 /// Why there are no figures.
@@ -51,6 +56,9 @@ pub enum BenchError {
     /// A runner failed.
     #[error(transparent)]
     Runner(#[from] RunnerError),
+    /// A program failed.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
     /// The recipes can't be read, or have no such name.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
@@ -96,6 +104,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
         BenchTask::Train(options) => train::measure(workspace, options),
         BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
         BenchTask::Sweep(options) => sweep::measure(workspace, options),
+        BenchTask::Curves(options) => curves::record(workspace, options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

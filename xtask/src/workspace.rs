@@ -104,6 +104,12 @@ impl Workspace {
         self.target.join("release").join(name)
     }
 
+    /// Folder of what has been recorded for benchmarks.
+    #[must_use]
+    pub fn bench_tables(&self) -> PathBuf {
+        self.bench().join("tables")
+    }
+
     /// Folder of what benchmarks build, draw and install.
     #[must_use]
     pub fn bench_results(&self) -> PathBuf {
