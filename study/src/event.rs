@@ -56,7 +56,7 @@ pub enum EventKind {
         /// The score there.
         score: f64,
     },
-    /// It has failed or was cancelled: nothing is known of its setting.
+    /// It has failed or was cancelled: nothing more becomes known of its setting.
     Dropped,
     /// An operator wants it once more from the beginning.
     Requeued,

@@ -4,9 +4,12 @@
 
 mod event;
 mod lease;
+mod median;
 mod objective;
+mod order;
 mod pruner;
 mod ranking;
+mod rung;
 mod sampler;
 mod space;
 mod study;
@@ -17,13 +20,14 @@ mod trial;
 pub use event::{Event, EventKind};
 pub use lease::{Grant, Lease, LeasePolicy, Presence};
 pub use objective::{Direction, Objective};
-pub use pruner::Pruner;
+pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};
 pub use ranking::{Standing, rank};
+pub use rung::Rung;
 pub use sampler::{Finished, History, RandomSampler, Sampler, SamplerKind, sampler, trial_seed};
 pub use space::{Choices, Distribution, FloatRange, IntRange, Space, SpaceError};
 pub use study::{Budget, Extension, Study, StudyState};
 pub use time::Timestamp;
-pub use timeline::{Curve, Rung, Timeline};
+pub use timeline::{Bracket, Curve, Timeline};
 pub use trial::{
     Checkpoint, Pending, Rested, Scores, TransitionError, Trial, TrialState, Verified,
 };

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use tabsweep_protocol::{Parameters, TrialNumber};
 
-use crate::{Direction, Event, EventKind, Finished, History, Objective};
+use crate::median::RunningMedian;
+use crate::{Direction, Event, EventKind, Finished, History, Objective, Rung};
 
 /// What a pruner knows of one trial.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,17 +17,11 @@ pub struct Curve {
     pub is_finished: bool,
 }
 
-/// The trials that have reached an epoch at which the pruner pauses them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Rung {
-    /// Score of each trial that came this far.
-    pub scores: BTreeMap<TrialNumber, f64>,
-    /// Those of them that rest here.
-    pub paused: Vec<TrialNumber>,
-}
+/// Trials that rest at the same epochs, and are compared with each other alone: rungs by epoch.
+pub type Bracket = BTreeMap<u32, Rung>;
 
 /// A study's past.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Timeline {
     objective: Objective,
     folded: u64,
@@ -36,8 +31,24 @@ pub struct Timeline {
     finished: Vec<Finished>,
     /// Trials under way of which nothing is known yet but the setting.
     running: BTreeMap<TrialNumber, Parameters>,
+    /// Trials that ended before anything was known of them.
+    dropped: BTreeMap<TrialNumber, Parameters>,
     curves: BTreeMap<TrialNumber, Curve>,
-    rungs: BTreeMap<u32, Rung>,
+    /// How many trials have been verified.
+    verified: usize,
+    /// Of the verified trials' scores, by epoch.
+    medians: BTreeMap<u32, RunningMedian>,
+    /// By the epoch of the first rung.
+    brackets: BTreeMap<u32, Bracket>,
+    rests: BTreeMap<TrialNumber, Rests>,
+}
+
+/// Where a trial has rested.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Rests {
+    /// First; this is its bracket.
+    first: u32,
+    last: u32,
 }
 
 impl Timeline {
@@ -50,8 +61,12 @@ impl Timeline {
             slots: BTreeMap::new(),
             finished: Vec::new(),
             running: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             curves: BTreeMap::new(),
-            rungs: BTreeMap::new(),
+            verified: 0,
+            medians: BTreeMap::new(),
+            brackets: BTreeMap::new(),
+            rests: BTreeMap::new(),
         }
     }
 
@@ -89,12 +104,22 @@ impl Timeline {
         &self.curves
     }
 
-    /// The trials that have come to each rung, by epoch.
-    pub fn rungs(&self) -> &BTreeMap<u32, Rung> {
-        &self.rungs
+    /// How many trials have been verified.
+    pub fn verified(&self) -> usize {
+        self.verified
     }
 
-    /// Takes in the next event.
+    /// The median of the verified trials' scores after `epoch`, of those that have one.
+    pub fn median(&self, epoch: u32) -> Option<f64> {
+        self.medians.get(&epoch)?.value()
+    }
+
+    /// The rungs that trials have come to, by the epoch at which the trials rested first.
+    pub fn brackets(&self) -> &BTreeMap<u32, Bracket> {
+        &self.brackets
+    }
+
+    /// Takes in the next event. Of a trial that was never suggested there is nothing to learn.
     pub fn fold(&mut self, event: Event) {
         self.folded += 1;
         let Event { number, kind } = event;
@@ -103,44 +128,42 @@ impl Timeline {
                 self.suggested = self.suggested.max(number.0 + 1);
                 self.running.insert(number, parameters);
             }
-            EventKind::Reported { epoch, score } => {
-                let curve = self.curves.entry(number).or_default();
-                curve.reports.insert(epoch, score);
-            }
+            EventKind::Reported { epoch, score } => self.report(number, epoch, score),
             EventKind::Paused { epoch, score } => {
-                self.observe(number, score, Some(epoch));
-                let rung = self.rungs.entry(epoch).or_default();
-                rung.scores.insert(number, score);
-                rung.paused.push(number);
+                if self.observe(number, score, Some(epoch)) {
+                    self.rest(number, epoch, score);
+                }
             }
             EventKind::Promoted => self.leave_rung(number),
             EventKind::Verified { score } => {
-                self.observe(number, score, None);
-                self.curves.entry(number).or_default().is_finished = true;
+                if self.observe(number, score, None) {
+                    self.finish(number);
+                }
             }
-            EventKind::Diverged => self.observe(number, self.objective.worst(), None),
+            EventKind::Diverged => {
+                self.observe(number, self.objective.worst(), None);
+            }
             EventKind::Pruned { epoch, score } => {
                 self.leave_rung(number);
                 self.observe(number, score, Some(epoch));
             }
             EventKind::Dropped => {
                 self.leave_rung(number);
-                self.forget(number);
-                self.running.remove(&number);
+                self.dropped.extend(self.running.remove_entry(&number));
             }
             EventKind::Requeued => self.begin_anew(number),
         }
     }
 
-    fn observe(&mut self, number: TrialNumber, score: f64, stopped_at: Option<u32>) {
+    /// Whether the trial is known.
+    fn observe(&mut self, number: TrialNumber, score: f64, stopped_at: Option<u32>) -> bool {
         if let Some(&slot) = self.slots.get(&number) {
             self.finished[slot].score = score;
             self.finished[slot].stopped_at = stopped_at;
-            return;
+            return true;
         }
-        // Of a trial that was never suggested there is nothing to learn.
         let Some(parameters) = self.running.remove(&number) else {
-            return;
+            return false;
         };
         self.slots.insert(number, self.finished.len());
         self.finished.push(Finished {
@@ -149,6 +172,67 @@ impl Timeline {
             score,
             stopped_at,
         });
+        true
+    }
+
+    fn report(&mut self, number: TrialNumber, epoch: u32, score: f64) {
+        let curve = self.curves.entry(number).or_default();
+        // What the median knows of a verified trial stays as it is.
+        if !curve.is_finished {
+            curve.reports.insert(epoch, score);
+        }
+    }
+
+    fn finish(&mut self, number: TrialNumber) {
+        let curve = self.curves.entry(number).or_default();
+        if curve.is_finished {
+            return;
+        }
+        curve.is_finished = true;
+        self.verified += 1;
+        for (&epoch, &score) in &curve.reports {
+            let median = self.medians.entry(epoch).or_default();
+            median.insert(number, score);
+        }
+    }
+
+    fn rest(&mut self, number: TrialNumber, epoch: u32, score: f64) {
+        self.leave_rung(number);
+        let first = self.rests.get(&number).map_or(epoch, |rests| rests.first);
+        self.rests.insert(number, Rests { first, last: epoch });
+        let loss = self.objective.direction().loss(score);
+        let rungs = self.brackets.entry(first).or_default();
+        rungs.entry(epoch).or_default().pause(number, loss);
+    }
+
+    fn leave_rung(&mut self, number: TrialNumber) {
+        let Some(Rests { first, last }) = self.rests.get(&number) else {
+            return;
+        };
+        let bracket = self.brackets.get_mut(first);
+        if let Some(rung) = bracket.and_then(|rungs| rungs.get_mut(last)) {
+            rung.leave(number);
+        }
+    }
+
+    fn begin_anew(&mut self, number: TrialNumber) {
+        if let Some(rests) = self.rests.remove(&number) {
+            let rungs = self.brackets.get_mut(&rests.first).into_iter().flatten();
+            rungs.for_each(|(_, rung)| rung.remove(number));
+        }
+        if let Some(curve) = self.curves.remove(&number)
+            && curve.is_finished
+        {
+            self.verified -= 1;
+            for (epoch, score) in curve.reports {
+                let median = self.medians.entry(epoch).or_default();
+                median.remove(number, score);
+            }
+        }
+        let setting = self.forget(number);
+        let setting = setting.or_else(|| self.dropped.remove(&number));
+        self.running
+            .extend(setting.map(|parameters| (number, parameters)));
     }
 
     /// Takes back what was observed of a trial; its setting.
@@ -159,22 +243,5 @@ impl Timeline {
             *later -= 1;
         }
         Some(finished.parameters)
-    }
-
-    fn leave_rung(&mut self, number: TrialNumber) {
-        for rung in self.rungs.values_mut() {
-            rung.paused.retain(|paused| *paused != number);
-        }
-    }
-
-    fn begin_anew(&mut self, number: TrialNumber) {
-        for rung in self.rungs.values_mut() {
-            rung.scores.remove(&number);
-            rung.paused.retain(|paused| *paused != number);
-        }
-        self.curves.remove(&number);
-        if let Some(parameters) = self.forget(number) {
-            self.running.insert(number, parameters);
-        }
     }
 }
