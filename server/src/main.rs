@@ -13,6 +13,7 @@ use tabsweep_server::{
     serve::{self, Options},
 };
 use tabsweep_study::LeasePolicy;
+use tabsweep_worker_native::{Address, crew, registration};
 use tracing_subscriber::EnvFilter;
 
 /// Hyper-parameter sweeps on borrowed browser tabs.
@@ -33,6 +34,8 @@ enum Command {
     /// Fetches and draws data sets.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Lends this computer to a server, without a browser.
+    Work(WorkArgs),
     /// Prints the OpenAPI document.
     Openapi,
 }
@@ -79,6 +82,25 @@ struct ServeArgs {
     /// Most sockets from one address.
     #[arg(long, value_name = "N", default_value_t = Settings::default().sockets_per_address)]
     sockets_per_address: usize,
+}
+
+#[derive(Debug, Args)]
+struct WorkArgs {
+    /// The server, such as http://192.168.0.10:8080.
+    #[arg(value_name = "URL")]
+    address: Address,
+    /// How many cores to lend; by default all but one.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Name for the leaderboard, at the first start for this server.
+    #[arg(long, value_name = "NAME", default_value = "")]
+    nickname: String,
+    /// File with the volunteer's token; by default one for each server in the user's state folder.
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Folder for data sets; by default the user's cache folder.
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -269,6 +291,7 @@ async fn run(command: Command) -> Result<(), CommandError> {
                 out.display()
             );
         }
+        Command::Work(args) => crew::work(args.into_options()).await?,
         Command::Openapi => println!("{}", openapi::document().to_pretty_json()?),
     }
     Ok(())
@@ -387,6 +410,22 @@ impl ServeArgs {
                 sockets_per_address: self.sockets_per_address,
                 ..Settings::default()
             },
+        }
+    }
+}
+
+impl WorkArgs {
+    fn into_options(self) -> crew::Options {
+        let all_but_one =
+            || std::thread::available_parallelism().map_or(1, |cores| cores.get() - 1);
+        crew::Options {
+            nickname: self.nickname,
+            workers: self.workers.map_or_else(all_but_one, usize::from).max(1),
+            token_file: self
+                .token_file
+                .unwrap_or_else(|| registration::default_token_file(&self.address)),
+            data_folder: Some(self.cache_dir.unwrap_or_else(cache_dir).join("blobs")),
+            address: self.address,
         }
     }
 }
