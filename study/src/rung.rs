@@ -24,6 +24,11 @@ impl Rung {
         self.places.len()
     }
 
+    /// Whether the trial has come this far, wherever it is now.
+    pub fn has_reached(&self, number: TrialNumber) -> bool {
+        self.places.contains_key(&number)
+    }
+
     /// The trials that rest here, best first.
     pub fn paused(&self) -> impl Iterator<Item = TrialNumber> + '_ {
         self.paused.iter().map(Place::number)
