@@ -8,12 +8,15 @@ mod curves;
 mod figures;
 mod files;
 mod machine;
+mod pruners;
 pub mod python;
 mod recipe;
+mod recorded;
 mod report;
 mod request;
 mod runner;
 mod setup;
+mod simulation;
 mod sweep;
 mod table;
 mod train;
@@ -27,7 +30,9 @@ use clap::Subcommand;
 use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
 use crate::bench::curves::CurveOptions;
+use crate::bench::pruners::PrunerOptions;
 use crate::bench::recipe::RecipeError;
+use crate::bench::recorded::RecordedError;
 use crate::bench::runner::RunnerError;
 use crate::bench::sweep::SweepOptions;
 use crate::bench::train::TrainOptions;
@@ -45,6 +50,8 @@ pub enum BenchTask {
     Sweep(SweepOptions),
     /// Records learning curves on MNIST, for samplers and pruners to be measured on
     Curves(CurveOptions),
+    /// How much training pruners save, on recorded learning curves
+    Pruners(PrunerOptions),
 }
 
 /// Why there are no figures.
@@ -62,6 +69,9 @@ pub enum BenchError {
     /// The recipes can't be read, or have no such name.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// The recorded curves can't be read.
+    #[error(transparent)]
+    Recorded(#[from] RecordedError),
     /// Accuracy is compared on MNIST alone.
     #[error("this is measured on MNIST: name the folder of its four files with --mnist DIR")]
     NoMnist,
@@ -105,6 +115,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
         BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
         BenchTask::Sweep(options) => sweep::measure(workspace, options),
         BenchTask::Curves(options) => curves::record(workspace, options),
+        BenchTask::Pruners(options) => pruners::measure(workspace, options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
