@@ -82,6 +82,10 @@ struct ServeArgs {
     /// Most sockets from one address.
     #[arg(long, value_name = "N", default_value_t = Settings::default().sockets_per_address)]
     sockets_per_address: usize,
+    /// Claims that are scored at once; 0 leaves claims unchecked.
+    #[arg(long, value_name = "N", default_value_t = 1,
+        value_parser = clap::value_parser!(u8).range(0..=1))]
+    verifiers: u8,
 }
 
 #[derive(Debug, Args)]
@@ -403,6 +407,7 @@ impl ServeArgs {
             dataset: self.dataset,
             study: self.study,
             admin_token_file: self.admin_token_file,
+            verifies: self.verifiers > 0,
             settings: Settings {
                 policy,
                 restart_grace_secs: self.restart_grace_secs,

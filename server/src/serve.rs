@@ -47,6 +47,8 @@ pub struct Options {
     pub study: Option<PathBuf>,
     /// File with the admin token, where it is not to be in the state folder.
     pub admin_token_file: Option<PathBuf>,
+    /// Whether claims are checked here.
+    pub verifies: bool,
     /// How workers are treated.
     pub settings: Settings,
 }
@@ -124,6 +126,7 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
             folder: options.pages,
         });
     }
+    raise_file_limit();
     let app = open(&options).await?;
     // Bound before the first study is made, which can take a download: a taken port shows at once.
     let address = options.listen;
@@ -142,7 +145,8 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
         tracing::info!("{left} trials wait for their workers to come back");
     }
     let mut tasks = JoinSet::new();
-    for kind in [ClaimKind::Scored, ClaimKind::Diverged] {
+    let kinds = [ClaimKind::Scored, ClaimKind::Diverged];
+    for kind in kinds.into_iter().filter(|_| options.verifies) {
         tasks.spawn(verification::run(app.clone(), kind));
     }
     tasks.spawn(upkeep::run(app.clone()));
@@ -152,6 +156,20 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     app.store.close().await;
     Ok(())
 }
+
+/// A socket is a file, and a shell's limit is often 1024.
+#[cfg(unix)]
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::warn!("the limit of open files stays as it is: {error}");
+    }
+}
+
+#[cfg(not(unix))]
+fn raise_file_limit() {}
 
 /// The shared parts, on the state folder.
 async fn open(options: &Options) -> Result<SharedApp, ServeError> {

@@ -68,6 +68,12 @@ impl Http {
         Ok(response.bytes().await?.to_vec())
     }
 
+    /// An answer of the API.
+    pub(crate) async fn ask(&self, path: &str) -> Result<Value, HttpError> {
+        let url = format!("{}{path}", self.url);
+        Ok(answer(self.client.get(url)).await?.json().await?)
+    }
+
     /// Uploads bytes under their hash.
     pub(crate) async fn upload(
         &self,

@@ -92,6 +92,14 @@ impl Simulation {
         })
     }
 
+    /// What the first server's API says at a path.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn ask(&self, path: &str) -> Result<serde_json::Value, HttpError> {
+        self.shared.servers[0].ask(path).await
+    }
+
     /// What the workers have seen so far.
     pub fn figures(&self) -> &Figures {
         &self.shared.figures

@@ -4,7 +4,9 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
-use tabsweep_simulator::{Load, Simulation, TrialSecs};
+use serde::Serialize;
+use serde_json::Value;
+use tabsweep_simulator::{HttpError, Load, Report, Simulation, TrialSecs};
 use tokio::time::{Instant, sleep};
 
 /// Simulates volunteers against running servers.
@@ -47,6 +49,19 @@ struct Cli {
     /// Where the lengths of the trials come from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Observed {
+    #[serde(flatten)]
+    report: Report,
+    /// Workers of whose progress the server's API knows at the end.
+    heard_of: usize,
+    /// Trials that the server has verified per second.
+    verified_per_sec: f64,
+    /// Processor time of this process while it was measured, where the system tells.
+    cpu_secs: Option<f64>,
 }
 
 // One thread: the other core is the server's.
@@ -93,8 +108,46 @@ async fn run(cli: Cli) -> Result<String, Box<dyn std::error::Error>> {
     if !cli.arrivals_count {
         figures.start_over();
     }
+    let (verified, cpu) = (verified(&simulation).await?, cpu_secs());
     sleep(Duration::from_secs_f64(cli.secs)).await;
-    Ok(serde_json::to_string(&figures.report())?)
+    let report = figures.report();
+    let cpu_secs = cpu_secs().zip(cpu).map(|(after, before)| after - before);
+    let study = simulation.ask(STUDY).await?;
+    let observed = Observed {
+        heard_of: heard_of(&study),
+        verified_per_sec: (count_verified(&study) - verified) / cli.secs,
+        cpu_secs,
+        report,
+    };
+    Ok(serde_json::to_string(&observed)?)
+}
+
+/// A load is on the first study of a fresh server.
+const STUDY: &str = "/api/studies/1";
+
+async fn verified(simulation: &Simulation) -> Result<f64, HttpError> {
+    Ok(count_verified(&simulation.ask(STUDY).await?))
+}
+
+fn count_verified(study: &Value) -> f64 {
+    study["counts"]["verified"].as_f64().unwrap_or_default()
+}
+
+fn heard_of(study: &Value) -> usize {
+    let workers = study["workers"].as_array().into_iter().flatten();
+    workers
+        .filter(|worker| worker["step"].as_u64() > Some(0))
+        .count()
+}
+
+/// Processor time that this process has used, as Linux tells it (proc(5)).
+fn cpu_secs() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The second field, the program's name, may hold spaces.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let field = |index| fields.split_whitespace().nth(index)?.parse::<f64>().ok();
+    // In hundredths of a second on all processors that Linux runs on today.
+    Some((field(11)? + field(12)?) / 100.0)
 }
 
 /// A socket is a file, and a shell's limit is often 1024.
