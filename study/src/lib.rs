@@ -3,6 +3,7 @@
 //! time and seeds are arguments.
 
 mod event;
+mod importance;
 mod lease;
 mod median;
 mod objective;
@@ -18,6 +19,7 @@ mod timeline;
 mod trial;
 
 pub use event::{Event, EventKind};
+pub use importance::importance;
 pub use lease::{Grant, Lease, LeasePolicy, Presence};
 pub use objective::{Direction, Objective};
 pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};

@@ -34,6 +34,14 @@ impl Direction {
         }
     }
 
+    /// The worst score there is: scores are shares.
+    pub fn worst_share(self) -> f64 {
+        match self {
+            Self::Maximize => 0.0,
+            Self::Minimize => 1.0,
+        }
+    }
+
     /// The score as a loss: lower is better.
     pub fn loss(self, score: f64) -> f64 {
         match self {
@@ -67,6 +75,6 @@ impl Objective {
 
     /// The score of a trial that classifies nothing rightly; what a diverged trial is worth.
     pub fn worst(self) -> f64 {
-        self.score(0.0)
+        self.direction().worst_share()
     }
 }

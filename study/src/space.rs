@@ -69,6 +69,21 @@ impl FloatRange {
         Ok(Self { low, high, log })
     }
 
+    /// The lower bound.
+    pub fn low(&self) -> f64 {
+        self.low
+    }
+
+    /// The upper bound.
+    pub fn high(&self) -> f64 {
+        self.high
+    }
+
+    /// Whether it is uniform in the logarithm.
+    pub fn is_log(&self) -> bool {
+        self.log
+    }
+
     fn sample(&self, rng: &mut impl Rng) -> f64 {
         let share: f64 = rng.random();
         let value = if self.log {
@@ -114,6 +129,26 @@ impl IntRange {
             step,
             log,
         })
+    }
+
+    /// The lower bound.
+    pub fn low(&self) -> i64 {
+        self.low
+    }
+
+    /// The upper bound.
+    pub fn high(&self) -> i64 {
+        self.high
+    }
+
+    /// From each number to the next.
+    pub fn step(&self) -> i64 {
+        self.step
+    }
+
+    /// Whether small numbers are as likely as large ones, octave for octave.
+    pub fn is_log(&self) -> bool {
+        self.log
     }
 
     fn sample(&self, rng: &mut impl Rng) -> i64 {
