@@ -7,6 +7,7 @@ mod case;
 mod curves;
 mod figures;
 mod files;
+mod importance;
 mod machine;
 mod pruners;
 pub mod python;
@@ -30,6 +31,7 @@ use clap::Subcommand;
 use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
 use crate::bench::curves::CurveOptions;
+use crate::bench::importance::ImportanceOptions;
 use crate::bench::pruners::PrunerOptions;
 use crate::bench::recipe::RecipeError;
 use crate::bench::recorded::RecordedError;
@@ -52,6 +54,8 @@ pub enum BenchTask {
     Curves(CurveOptions),
     /// How much training pruners save, on recorded learning curves
     Pruners(PrunerOptions),
+    /// Which hyper-parameters decide, on recorded learning curves, and the time it takes to tell
+    Importance(ImportanceOptions),
 }
 
 /// Why there are no figures.
@@ -116,6 +120,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
         BenchTask::Sweep(options) => sweep::measure(workspace, options),
         BenchTask::Curves(options) => curves::record(workspace, options),
         BenchTask::Pruners(options) => pruners::measure(workspace, options),
+        BenchTask::Importance(options) => importance::measure(workspace, options),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
