@@ -3,6 +3,7 @@
 //! is compared, over which seeds, and what counts: epochs of all trials, whatever became of them.
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use clap::Args;
 use serde::Serialize;
@@ -21,6 +22,9 @@ use crate::workspace::Workspace;
 const RANDOM_SETTINGS: f64 = 256.0;
 /// Whole trainings after which a search is given up.
 const LIMIT: f64 = 1_024.0;
+
+/// Trials of a study that is large.
+const MANY: u32 = 50_000;
 
 /// How often, and with how many workers.
 #[derive(Debug, Args)]
@@ -41,6 +45,16 @@ pub struct PrunerOptions {
 struct Search {
     sampler: SamplerKind,
     pruner: Pruner,
+}
+
+/// What a pruner takes of the server's time.
+#[derive(Clone, Debug, Serialize)]
+struct Speed {
+    #[serde(flatten)]
+    search: Search,
+    trials: u32,
+    /// Suggestion, promotion, reports and the look-up in the table.
+    micros_per_trial: f64,
 }
 
 /// What a search took.
@@ -81,11 +95,22 @@ pub fn measure(workspace: &Workspace, options: &PrunerOptions) -> Result<(), Ben
         }
         println!("\n{table}");
     }
+    let speeds: Vec<Speed> = pruners()
+        .into_iter()
+        .map(|pruner| bench.speed(pruner))
+        .collect();
+    let mut table = Table::new(&format!("{MANY} trials"), ["µs per trial".to_owned()]);
+    for speed in &speeds {
+        let micros = format!("{:.1}", speed.micros_per_trial);
+        table.add(&speed.search.name(), [micros]);
+    }
+    println!("\n{table}");
     let report = json!({
         "machine": Machine::found([].into()),
         "mark_percent": mark * 100.0,
         "random_settings": RANDOM_SETTINGS,
         "searches": outcomes,
+        "speeds": speeds,
     });
     match &options.json {
         Some(path) => files::write(path, &format!("{report:#}\n")),
@@ -93,14 +118,14 @@ pub fn measure(workspace: &Workspace, options: &PrunerOptions) -> Result<(), Ben
     }
 }
 
-fn searches() -> Vec<Search> {
+fn pruners() -> [Pruner; 8] {
     let pruner = |value: Value| serde_json::from_value(value).expect("a pruner of a study file");
     let asha = |min_epochs: u32, reduction_factor: u32| {
         pruner(json!({
             "type": "asha", "min_epochs": min_epochs, "reduction_factor": reduction_factor
         }))
     };
-    let pruners = [
+    [
         Pruner::None,
         pruner(json!({ "type": "median" })),
         asha(1, 2),
@@ -109,9 +134,12 @@ fn searches() -> Vec<Search> {
         asha(2, 2),
         asha(3, 3),
         pruner(json!({ "type": "hyperband", "max_epochs": 9 })),
-    ];
+    ]
+}
+
+fn searches() -> Vec<Search> {
     let samplers = [SamplerKind::Random];
-    let with_all = |sampler| pruners.map(|pruner| Search { sampler, pruner });
+    let with_all = |sampler| pruners().map(|pruner| Search { sampler, pruner });
     samplers.into_iter().flat_map(with_all).collect()
 }
 
@@ -187,6 +215,21 @@ impl Bench {
             self.run(&study, 1, is_done).1
         });
         quantile(&sorted(best), 0.5)
+    }
+
+    fn speed(&self, pruner: Pruner) -> Speed {
+        let search = Search {
+            sampler: SamplerKind::Random,
+            pruner,
+        };
+        let start = Instant::now();
+        let is_done = |simulation: &Simulation| simulation.suggested() >= MANY;
+        self.run(&self.study(&search, 1), 10, is_done);
+        Speed {
+            search,
+            trials: MANY,
+            micros_per_trial: start.elapsed().as_secs_f64() * 1e6 / f64::from(MANY),
+        }
     }
 
     fn search(&self, search: &Search, workers: u32, mark: f64, seeds: u64) -> Outcome {

@@ -53,6 +53,12 @@ impl<'a> Simulation<'a> {
         self.best
     }
 
+    /// How many trials have been suggested.
+    #[must_use]
+    pub fn suggested(&self) -> u32 {
+        self.timeline.suggested()
+    }
+
     /// Whole trainings' worth of epochs that all workers have trained.
     #[must_use]
     pub fn full_trainings(&self) -> f64 {
