@@ -8,6 +8,7 @@ mod curves;
 mod figures;
 mod files;
 mod importance;
+mod load;
 mod machine;
 mod pruners;
 pub mod python;
@@ -32,6 +33,7 @@ use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
 use crate::bench::curves::CurveOptions;
 use crate::bench::importance::ImportanceOptions;
+use crate::bench::load::{LoadError, LoadOptions};
 use crate::bench::pruners::PrunerOptions;
 use crate::bench::recipe::RecipeError;
 use crate::bench::recorded::RecordedError;
@@ -48,6 +50,8 @@ pub enum BenchTask {
     Train(TrainOptions),
     /// Accuracy on MNIST, and the seconds of training it takes
     Accuracy(AccuracyOptions),
+    /// Sockets, trials per second and utilisation under simulated volunteers
+    Load(LoadOptions),
     /// The shipped study on MNIST, trained by tabs of a browser
     Sweep(SweepOptions),
     /// Records learning curves on MNIST, for samplers and pruners to be measured on
@@ -61,6 +65,9 @@ pub enum BenchTask {
 /// Why there are no figures.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
+    /// A load could not be measured.
+    #[error(transparent)]
+    Load(#[from] LoadError),
     /// Something that is measured with could not be built. What, has been said.
     #[error("what is measured with could not be built")]
     NotSetUp,
@@ -117,6 +124,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
     let done = match task {
         BenchTask::Train(options) => train::measure(workspace, options),
         BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
+        BenchTask::Load(options) => load::measure(workspace, options),
         BenchTask::Sweep(options) => sweep::measure(workspace, options),
         BenchTask::Curves(options) => curves::record(workspace, options),
         BenchTask::Pruners(options) => pruners::measure(workspace, options),

@@ -59,6 +59,19 @@ impl Workspace {
         self.target.join("release").join(name)
     }
 
+    /// The program of the simulated volunteers, optimised.
+    #[must_use]
+    pub fn simulator(&self) -> PathBuf {
+        let name = format!("tabsweep-simulate{}", std::env::consts::EXE_SUFFIX);
+        self.target.join("release").join(name)
+    }
+
+    /// Folder for what a load run leaves on disk; on the disk that a server would use.
+    #[must_use]
+    pub fn load_state(&self) -> PathBuf {
+        self.target.join("load")
+    }
+
     /// An example of one of the packages, optimised.
     #[must_use]
     pub fn example(&self, name: &str) -> PathBuf {
