@@ -109,6 +109,10 @@ impl From<StoreError> for Problem {
                 "The trial is not where this can happen",
                 error,
             ),
+            StoreError::Database { .. } if error.is_disk_full() => {
+                tracing::error!("{error}");
+                Self::disk_full("try again later; the operator has to make room")
+            }
             StoreError::Database { .. }
             | StoreError::Migration { .. }
             | StoreError::Stored { .. } => Self::internal(&error),

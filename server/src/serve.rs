@@ -187,7 +187,7 @@ async fn open(options: &Options) -> Result<SharedApp, ServeError> {
         data,
         uploads,
         sources,
-        Clock::System,
+        Clock::system(),
         settings,
         &admin_token,
     ))

@@ -93,7 +93,19 @@ pub enum StoreError {
     CopiedWeights,
 }
 
+/// SQLite's `SQLITE_FULL` and PostgreSQL's `disk_full`.
+const DISK_FULL: [&str; 2] = ["13", "53100"];
+
 impl StoreError {
+    /// Whether there is no room for what was to be remembered.
+    pub fn is_disk_full(&self) -> bool {
+        let Self::Database { source } = self else {
+            return false;
+        };
+        let code = source.as_database_error().and_then(|error| error.code());
+        code.is_some_and(|code| DISK_FULL.contains(&code.as_ref()))
+    }
+
     /// Whether the asker is wrong rather than the store.
     pub fn is_refusal(&self) -> bool {
         !matches!(

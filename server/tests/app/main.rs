@@ -5,6 +5,7 @@
 
 mod blobs;
 mod claims;
+mod clocks;
 mod leases;
 mod limits;
 mod numerics;

@@ -71,7 +71,7 @@ impl TestServer {
         .draw()
         .unwrap();
         datasets::write_folder(&folder.path().join("digits"), &data).unwrap();
-        let clock = Clock::manual(Timestamp(1_000_000));
+        let clock = Clock::manual(Timestamp(10_000_000));
         let app = open(folder.path(), clock).await;
         let address = listen(&app, folder.path()).await;
         Self {

@@ -1,0 +1,8 @@
+//! The real server in real trouble, under the load of simulated volunteers: killed, out of disk. What
+//! it has acknowledged must be there afterwards, once, and no trial may be lost.
+//!
+//! These take minutes, so plain `cargo test` leaves them out; `cargo xtask test` runs them.
+
+mod disk;
+mod kills;
+mod support;
