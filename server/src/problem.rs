@@ -109,11 +109,12 @@ impl From<StoreError> for Problem {
                 "The trial is not where this can happen",
                 error,
             ),
-            StoreError::Database { .. } if error.is_disk_full() => {
+            StoreError::Database { .. } | StoreError::Commit { .. } if error.is_disk_full() => {
                 tracing::error!("{error}");
                 Self::disk_full("try again later; the operator has to make room")
             }
             StoreError::Database { .. }
+            | StoreError::Commit { .. }
             | StoreError::Migration { .. }
             | StoreError::Stored { .. } => Self::internal(&error),
         }

@@ -465,13 +465,14 @@ impl Conversation<'_> {
 
     async fn claimed(&mut self, claim: Claim) -> Result<(), End> {
         let (now, volunteer) = (self.app.clock.now(), self.volunteer.id);
-        let study = self
-            .app
-            .store
-            .lease(&claim.lease)
-            .await
-            .ok()
-            .map(|lease| lease.study);
+        let study = match self.study_of(&claim.lease) {
+            Some(study) => Some(study),
+            // A late claim; mostly it is known from the lease in hand.
+            None => {
+                let lease = self.app.store.lease(&claim.lease).await;
+                lease.ok().map(|lease| lease.study)
+            }
+        };
         let taken = self
             .app
             .store

@@ -35,9 +35,8 @@ pub(super) async fn upload(
     let token: LeaseToken = bearer(request.headers())?
         .parse()
         .map_err(Problem::unauthorized)?;
-    let lease = app.store.lease(&token).await?;
-    let trial = app.store.trial(lease.study, lease.number).await?;
-    if trial.is_none_or(|trial| trial.state.has_ended()) {
+    let uploads = app.store.uploads_of(&token).await?;
+    if uploads.trial_has_ended {
         let title = "The trial has ended";
         let detail = "nothing more is expected for this lease";
         return Err(Problem::new(
@@ -47,7 +46,7 @@ pub(super) async fn upload(
             detail,
         ));
     }
-    if app.store.uploaded_bytes(&token).await? >= QUOTA_BYTES {
+    if uploads.bytes >= QUOTA_BYTES {
         let title = "The lease has uploaded too much";
         let detail = format!("at most {QUOTA_BYTES} bytes that are still kept");
         return Err(Problem::new(

@@ -8,11 +8,12 @@ mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
+mod writer;
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    Sqlite, SqlitePool, Transaction,
+    Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
@@ -21,7 +22,11 @@ use tabsweep_study::TransitionError;
 pub use leases::{LeaseRecord, Leased, NextLease};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
+pub use uploads::Uploads;
 pub use volunteers::Volunteer;
+
+pub(crate) use writer::Tx;
+use writer::Writer;
 
 /// Why the store could not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,12 @@ pub enum StoreError {
         /// What it said.
         #[from]
         source: sqlx::Error,
+    },
+    /// Changes were not kept: all that were to be committed together have failed.
+    #[error("the database failed: {source}")]
+    Commit {
+        /// What it said.
+        source: Arc<sqlx::Error>,
     },
     /// The database is of a newer version, or its migration failed.
     #[error("the database can't be brought up to date: {source}")]
@@ -99,8 +110,10 @@ const DISK_FULL: [&str; 2] = ["13", "53100"];
 impl StoreError {
     /// Whether there is no room for what was to be remembered.
     pub fn is_disk_full(&self) -> bool {
-        let Self::Database { source } = self else {
-            return false;
+        let source = match self {
+            Self::Database { source } => source,
+            Self::Commit { source } => source,
+            _ => return false,
         };
         let code = source.as_database_error().and_then(|error| error.code());
         code.is_some_and(|code| DISK_FULL.contains(&code.as_ref()))
@@ -110,7 +123,10 @@ impl StoreError {
     pub fn is_refusal(&self) -> bool {
         !matches!(
             self,
-            Self::Database { .. } | Self::Migration { .. } | Self::Stored { .. }
+            Self::Database { .. }
+                | Self::Commit { .. }
+                | Self::Migration { .. }
+                | Self::Stored { .. }
         )
     }
 }
@@ -119,11 +135,9 @@ impl StoreError {
 #[derive(Clone, Debug)]
 pub struct Store {
     /// One connection: SQLite has one writer, and waiting for it here is fairer than `SQLITE_BUSY`.
-    writer: SqlitePool,
+    writer: Writer,
     readers: SqlitePool,
 }
-
-pub(crate) type Tx = Transaction<'static, Sqlite>;
 
 impl Store {
     /// Opens the database file, creates it where there is none, and brings it up to date.
@@ -139,11 +153,10 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .connect_with(options.clone())
-            .await?;
-        sqlx::migrate!("./migrations").run(&writer).await?;
+        let mut migrator = SqliteConnection::connect_with(&options).await?;
+        sqlx::migrate!("./migrations").run(&mut migrator).await?;
+        migrator.close().await?;
+        let writer = Writer::open(&options).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
             .connect_with(options.read_only(true))
@@ -152,7 +165,7 @@ impl Store {
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.writer.begin().await
     }
 
     /// Whether the database answers.

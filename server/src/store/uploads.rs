@@ -9,6 +9,15 @@ use super::{
     rows::{hash_column, json_column, u32_column},
 };
 
+/// What a lease has uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Uploads {
+    /// Then nothing more is expected.
+    pub trial_has_ended: bool,
+    /// Bytes that are still kept.
+    pub bytes: u64,
+}
+
 impl Store {
     /// Notes that bytes have arrived; they are on disk already.
     ///
@@ -21,6 +30,7 @@ impl Store {
         bytes: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
         sqlx::query(
             "INSERT INTO uploads (token, sha256, bytes, uploaded_millis) VALUES (?, ?, ?, ?)
              ON CONFLICT (token, sha256) DO NOTHING",
@@ -29,22 +39,34 @@ impl Store {
         .bind(sha256.as_str())
         .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
         .bind(now.0)
-        .execute(&self.writer)
+        .execute(&mut *tx)
         .await?;
-        Ok(())
+        tx.commit().await
     }
 
-    /// Bytes that a lease has uploaded and that are still kept.
+    /// What a lease may still upload: whether its trial has ended, and the bytes of it that are kept.
     ///
     /// # Errors
-    /// The database failed.
-    pub async fn uploaded_bytes(&self, token: &LeaseToken) -> Result<u64, StoreError> {
-        let row =
-            sqlx::query("SELECT COALESCE(SUM(bytes), 0) AS bytes FROM uploads WHERE token = ?")
-                .bind(token.as_str())
-                .fetch_one(&self.readers)
-                .await?;
-        Ok(u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or_default())
+    /// There never was such a lease.
+    pub async fn uploads_of(&self, token: &LeaseToken) -> Result<Uploads, StoreError> {
+        let row = sqlx::query(
+            "SELECT trials.state AS state,
+                 (SELECT COALESCE(SUM(bytes), 0) FROM uploads WHERE token = leases.token) AS bytes
+             FROM leases JOIN trials ON trials.study_id = leases.study_id
+                                    AND trials.number = leases.number
+             WHERE leases.token = ?",
+        )
+        .bind(token.as_str())
+        .fetch_optional(&self.readers)
+        .await?
+        .ok_or_else(|| StoreError::NoLease {
+            token: token.clone(),
+        })?;
+        let state: &str = row.try_get("state")?;
+        Ok(Uploads {
+            trial_has_ended: !matches!(state, "waiting" | "running" | "checking" | "paused"),
+            bytes: u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or_default(),
+        })
     }
 
     /// Uploads from before `before` that no trial needs: neither as its checkpoint, nor as its

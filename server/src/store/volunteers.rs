@@ -93,12 +93,13 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn volunteer_seen(&self, id: VolunteerId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
         sqlx::query("UPDATE volunteers SET seen_millis = ? WHERE id = ?")
             .bind(now.0)
             .bind(id.0)
-            .execute(&self.writer)
+            .execute(&mut *tx)
             .await?;
-        Ok(())
+        tx.commit().await
     }
 }
 

@@ -1,0 +1,303 @@
+//! The one writer of the database. Changes that arrive while others are being made are committed with
+//! them: one flush to disk for all. Nobody is answered before that, and when it fails all of them
+//! have failed.
+
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex, OwnedMutexGuard, oneshot},
+};
+
+use super::StoreError;
+
+/// The writing connection, shared by everybody who changes something.
+#[derive(Clone, Debug)]
+pub(super) struct Writer {
+    group: Arc<Mutex<Group>>,
+}
+
+/// Changes that will be committed together.
+#[derive(Debug)]
+struct Group {
+    /// None once the store is closed.
+    connection: Option<SqliteConnection>,
+    /// Whether the transaction around the changes has begun.
+    is_open: bool,
+    /// Whether the last change was given up half-way.
+    is_half_done: bool,
+    /// Whether somebody is on the way to commit.
+    is_awaited: bool,
+    /// Who waits for the commit.
+    waiting: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
+}
+
+/// One change of the database: all of it happens at [`Tx::commit`], or nothing.
+pub(crate) struct Tx {
+    /// There until the change is over.
+    group: Option<OwnedMutexGuard<Group>>,
+    writer: Writer,
+}
+
+impl Writer {
+    pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+        let group = Group {
+            connection: Some(options.connect().await?),
+            is_open: false,
+            is_half_done: false,
+            is_awaited: false,
+            waiting: Vec::new(),
+        };
+        Ok(Self {
+            group: Arc::new(Mutex::new(group)),
+        })
+    }
+
+    /// Waits for its turn, which comes in the order of asking, and begins a change.
+    pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
+        let mut group = self.group.clone().lock_owned().await;
+        if let Err(error) = group.begin_change().await {
+            let source = Arc::new(error);
+            group.fail(&source).await;
+            return Err(StoreError::Commit { source });
+        }
+        // From here on, giving up is giving up half-way.
+        group.is_half_done = true;
+        Ok(Tx {
+            group: Some(group),
+            writer: self.clone(),
+        })
+    }
+
+    /// Commits what is under way and closes the connection.
+    pub(super) async fn close(&self) {
+        let mut group = self.group.lock().await;
+        group.commit().await;
+        if let Some(connection) = group.connection.take()
+            && let Err(error) = sqlx::Connection::close(connection).await
+        {
+            tracing::error!("the database was not closed in order: {error}");
+        }
+    }
+
+    /// Has the group committed after those who wait for their turn already, so that their changes are
+    /// in it.
+    fn commit_soon(&self, group: &mut Group) {
+        if group.is_awaited {
+            return;
+        }
+        // Without a runtime the process is ending, and nobody waits.
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        group.is_awaited = true;
+        let writer = self.clone();
+        runtime.spawn(async move { writer.group.lock().await.commit().await });
+    }
+}
+
+impl Group {
+    async fn begin_change(&mut self) -> Result<(), sqlx::Error> {
+        if let Err(error) = self.undo_half_change().await {
+            self.fail(&Arc::new(error)).await;
+        }
+        if !self.is_open {
+            self.run("BEGIN IMMEDIATE").await?;
+            self.is_open = true;
+        }
+        self.run("SAVEPOINT change").await
+    }
+
+    async fn undo_half_change(&mut self) -> Result<(), sqlx::Error> {
+        if std::mem::take(&mut self.is_half_done) && self.is_open {
+            self.run("ROLLBACK TO change").await?;
+            self.run("RELEASE change").await?;
+        }
+        Ok(())
+    }
+
+    async fn commit(&mut self) {
+        self.is_awaited = false;
+        let undone = self.undo_half_change().await;
+        if !self.is_open {
+            return;
+        }
+        let committed = match undone {
+            Ok(()) => self.run("COMMIT").await,
+            Err(error) => Err(error),
+        };
+        match committed {
+            Ok(()) => {
+                self.is_open = false;
+                for waiting in self.waiting.drain(..) {
+                    // Who no longer waits doesn't mind.
+                    let _ = waiting.send(Ok(()));
+                }
+            }
+            Err(error) => self.fail(&Arc::new(error)).await,
+        }
+    }
+
+    /// Nothing of the group has happened. SQLite may have rolled back by itself: when the disk is
+    /// full it does (<https://sqlite.org/lang_transaction.html>, section 3.1).
+    async fn fail(&mut self, error: &Arc<sqlx::Error>) {
+        let _ = self.run("ROLLBACK").await;
+        self.is_open = false;
+        self.is_half_done = false;
+        for waiting in self.waiting.drain(..) {
+            let _ = waiting.send(Err(error.clone()));
+        }
+    }
+
+    async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        sqlx::query(statement).execute(connection).await.map(drop)
+    }
+}
+
+impl Tx {
+    /// Makes the change, for good: it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The database failed; then nothing has happened.
+    pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
+        let group = self.group.as_mut().expect("the change is not over");
+        if let Err(error) = group.run("RELEASE change").await {
+            // Of the others' changes nobody knows any more whether they are there.
+            let source = Arc::new(error);
+            group.fail(&source).await;
+            return Err(StoreError::Commit { source });
+        }
+        group.is_half_done = false;
+        let (waiting, committed) = oneshot::channel();
+        group.waiting.push(waiting);
+        self.writer.clone().commit_soon(group);
+        // The next one's turn.
+        drop(self.group.take());
+        match committed.await {
+            Ok(result) => result.map_err(|source| StoreError::Commit { source }),
+            Err(_) => Err(sqlx::Error::PoolClosed.into()),
+        }
+    }
+}
+
+impl Drop for Tx {
+    fn drop(&mut self) {
+        if let Some(mut group) = self.group.take()
+            && group.is_half_done
+        {
+            // Undone before the next change or the commit, whichever comes first.
+            self.writer.commit_soon(&mut group);
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        let group = self.group.as_ref().expect("the change is not over");
+        group
+            .connection
+            .as_ref()
+            .expect("a change begins on an open connection")
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        let group = self.group.as_mut().expect("the change is not over");
+        group
+            .connection
+            .as_mut()
+            .expect("a change begins on an open connection")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn writer(folder: &std::path::Path) -> Writer {
+        let file = folder.join("test.sqlite3");
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true);
+        let writer = Writer::open(&options).await.unwrap();
+        let mut tx = writer.begin().await.unwrap();
+        sqlx::query("CREATE TABLE numbers (number BIGINT NOT NULL PRIMARY KEY)")
+            .execute(&mut *tx)
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        writer
+    }
+
+    async fn add(tx: &mut Tx, number: i64) -> Result<(), sqlx::Error> {
+        let insert = sqlx::query("INSERT INTO numbers VALUES (?)").bind(number);
+        insert.execute(&mut **tx).await.map(drop)
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let mut tx = writer.begin().await.unwrap();
+        let query = sqlx::query_scalar("SELECT number FROM numbers ORDER BY number");
+        query.fetch_all(&mut *tx).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_change_that_is_given_up_takes_no_other_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).await;
+        let changes = (0..40).map(|number| {
+            let writer = writer.clone();
+            tokio::spawn(async move {
+                let mut tx = writer.begin().await.unwrap();
+                add(&mut tx, number).await.unwrap();
+                if number % 4 != 0 {
+                    tx.commit().await.unwrap();
+                }
+            })
+        });
+        for change in changes.collect::<Vec<_>>() {
+            change.await.unwrap();
+        }
+        let expected: Vec<_> = (0..40).filter(|number| number % 4 != 0).collect();
+        assert_eq!(numbers(&writer).await, expected);
+    }
+
+    #[tokio::test]
+    async fn a_failed_statement_leaves_the_writer_sound() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).await;
+        for number in [1, 1, 2] {
+            let mut tx = writer.begin().await.unwrap();
+            if add(&mut tx, number).await.is_ok() {
+                tx.commit().await.unwrap();
+            }
+        }
+        assert_eq!(numbers(&writer).await, [1, 2]);
+    }
+
+    #[tokio::test]
+    async fn when_the_group_is_lost_everybody_in_it_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path()).await;
+        let mut first = writer.begin().await.unwrap();
+        add(&mut first, 1).await.unwrap();
+        let mut turn = Box::pin(writer.begin());
+        let first = tokio::spawn(first.commit());
+        let mut second = (&mut turn).await.unwrap();
+        // As SQLite does by itself when the disk is full.
+        sqlx::query("ROLLBACK").execute(&mut *second).await.unwrap();
+        assert!(second.commit().await.is_err());
+        assert!(first.await.unwrap().is_err());
+        let mut third = writer.begin().await.unwrap();
+        add(&mut third, 3).await.unwrap();
+        third.commit().await.unwrap();
+        assert_eq!(numbers(&writer).await, [3]);
+    }
+}
