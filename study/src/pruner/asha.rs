@@ -11,6 +11,10 @@ use crate::{Rung, Timeline};
 /// Parallel Hyperparameter Tuning", 2020, algorithm 2): every trial rests at its rung, and goes on
 /// when it is among the best 1/`reduction_factor` there. Rung k is at `min_epochs` ·
 /// `reduction_factor`^k epochs. Nobody ever waits for others to come to a rung.
+///
+/// In a study file `min_epochs` is 1 and `reduction_factor` 2 where they are left out: on recorded
+/// curves random search needs about as much training with 2 as with 3 or 4, and 2 gives up the fewest
+/// of the trials that begin slowly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Options")]
 pub struct Asha {
@@ -30,7 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             min_epochs: 1,
-            reduction_factor: 3,
+            reduction_factor: 2,
         }
     }
 }

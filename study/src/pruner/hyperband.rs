@@ -34,7 +34,7 @@ fn min_epochs() -> u32 {
 }
 
 fn reduction_factor() -> u32 {
-    3
+    2
 }
 
 impl TryFrom<Options> for Hyperband {

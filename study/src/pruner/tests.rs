@@ -56,17 +56,19 @@ fn asha() -> Pruner {
 
 #[test]
 fn a_study_file_may_leave_options_out() {
+    let halving = Asha::new(1, 2).unwrap();
+    let asha = Pruner::Asha(halving);
     let read = |value| serde_json::from_value::<Pruner>(value).map_err(|error| error.to_string());
     assert_eq!(read(json!({ "type": "none" })), Ok(Pruner::None));
     assert_eq!(read(json!({ "type": "median" })), Ok(median(5, 0)));
-    assert_eq!(read(json!({ "type": "asha" })), Ok(asha()));
-    let hyperband = Hyperband::new(Asha::new(1, 3).unwrap(), 9).unwrap();
+    assert_eq!(read(json!({ "type": "asha" })), Ok(asha));
+    let hyperband = Hyperband::new(halving, 9).unwrap();
     let hyperband = Pruner::Hyperband(hyperband);
     assert_eq!(
         read(json!({ "type": "hyperband", "max_epochs": 9 })),
         Ok(hyperband)
     );
-    for pruner in [Pruner::None, median(1, 2), asha(), hyperband] {
+    for pruner in [Pruner::None, median(1, 2), asha, hyperband] {
         assert_eq!(read(serde_json::to_value(pruner).unwrap()), Ok(pruner));
     }
 }
