@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 
 /// How many random settings set the mark.
 const RANDOM_SETTINGS: f64 = 256.0;
-/// Whole trainings after which a search is given up.
-const LIMIT: f64 = 1_024.0;
+/// Whole trainings after which a search is given up: as many as random search was given.
+const LIMIT: f64 = 256.0;
 
 /// Trials of a study that is large.
 const MANY: u32 = 50_000;
@@ -132,7 +132,7 @@ fn pruners() -> [Pruner; 8] {
         asha(1, 3),
         asha(1, 4),
         asha(2, 2),
-        asha(3, 3),
+        asha(2, 3),
         pruner(json!({ "type": "hyperband", "max_epochs": 9 })),
     ]
 }

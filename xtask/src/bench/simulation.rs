@@ -135,3 +135,71 @@ impl<'a> Simulation<'a> {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tabsweep_protocol::Seed;
+    use tabsweep_study::{Asha, Budget, Objective, Pruner, SamplerKind};
+
+    use super::*;
+    use crate::workspace::Workspace;
+
+    fn study(recorded: &Recorded, pruner: Pruner) -> Study {
+        Study {
+            name: String::new(),
+            dataset: String::new(),
+            objective: Objective::ValidationAccuracy,
+            budget: Budget {
+                trials: u32::MAX,
+                wall_secs: None,
+                target_score: None,
+            },
+            weight: 1.0,
+            seed: Seed(1),
+            sampler: SamplerKind::Random,
+            pruner,
+            enqueued: Vec::new(),
+            space: recorded.space().unwrap(),
+        }
+    }
+
+    fn recorded() -> Recorded {
+        Recorded::lenet(&Workspace::found().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn without_a_pruner_every_trial_costs_a_whole_training() {
+        let recorded = recorded();
+        let study = study(&recorded, Pruner::None);
+        let mut simulation = Simulation::new(&recorded, &study);
+        simulation.run(1, |simulation| simulation.full_trainings() >= 3.0);
+        assert_eq!(
+            (simulation.suggested(), simulation.full_trainings()),
+            (3, 3.0)
+        );
+        let finished = simulation.timeline.history().finished;
+        let best = finished.iter().map(|trial| trial.score).fold(0.0, f64::max);
+        assert_eq!(simulation.best(), best);
+    }
+
+    #[test]
+    fn a_trial_that_goes_on_pays_for_the_rest_alone() {
+        let recorded = recorded();
+        let study = study(&recorded, Pruner::Asha(Asha::new(1, 3).unwrap()));
+        let mut simulation = Simulation::new(&recorded, &study);
+        simulation.run(1, |simulation| simulation.best() > 0.0);
+        // Nine rest after an epoch, three of them after three, one of those comes to the end.
+        assert_eq!(simulation.suggested(), 9);
+        assert_eq!(simulation.trained_epochs, 9 + 3 * 2 + 6);
+    }
+
+    #[test]
+    fn workers_beside_each_other_begin_as_many_trials() {
+        let recorded = recorded();
+        let study = study(&recorded, Pruner::None);
+        let mut simulation = Simulation::new(&recorded, &study);
+        simulation.run(5, |simulation| simulation.best() > 0.0);
+        assert_eq!(simulation.suggested(), 5);
+        assert!(simulation.full_trainings() > 4.0);
+    }
+}
