@@ -6,7 +6,9 @@ use tabsweep_protocol::StudyId;
 use tabsweep_study::LeasePolicy;
 use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
-use crate::{blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store};
+use crate::{
+    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store,
+};
 
 /// How the server treats workers.
 #[derive(Clone, Copy, Debug)]
@@ -35,8 +37,8 @@ impl Default for Settings {
     }
 }
 
-/// With the largest uploads, half a gigabyte.
-const UPLOADS_AT_ONCE: usize = 8;
+/// Megabytes of uploads that may be on their way at once.
+const ARRIVING_MIB: usize = 512;
 
 /// The shared parts.
 #[derive(Debug)]
@@ -65,8 +67,10 @@ pub struct App {
     pub changes: broadcast::Sender<StudyId>,
     /// Counts up whenever a claim waits for its verdict.
     pub claims: watch::Sender<u64>,
-    /// How many uploads may arrive at once: each is in memory until it is on disk.
-    pub arriving: Semaphore,
+    /// Megabytes of uploads that may arrive at once: each is in memory until it is on disk.
+    pub arriving_mib: Semaphore,
+    /// The way of uploads to the disk.
+    pub arrivals: Arrivals,
     /// Turns true when the server ends.
     pub shutdown: watch::Sender<bool>,
 }
@@ -88,6 +92,7 @@ impl App {
         Arc::new(Self {
             store,
             data,
+            arrivals: Arrivals::new(uploads.clone()),
             uploads,
             uploads_lock: RwLock::new(()),
             sources,
@@ -98,7 +103,7 @@ impl App {
             work: watch::Sender::new(0),
             changes: broadcast::Sender::new(256),
             claims: watch::Sender::new(0),
-            arriving: Semaphore::new(UPLOADS_AT_ONCE),
+            arriving_mib: Semaphore::new(ARRIVING_MIB),
             shutdown: watch::Sender::new(false),
         })
     }

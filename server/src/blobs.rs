@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use flate2::{Compression, write::GzEncoder};
 use tabsweep_protocol::{BlobRef, Sha256};
 
@@ -77,11 +78,28 @@ impl Blobs {
         })
     }
 
-    /// Keeps `bytes` if they are what `expected` names.
-    ///
-    /// # Errors
-    /// They are not, or the disk said no.
-    pub fn put_named(&self, expected: &Sha256, bytes: &[u8]) -> Result<BlobRef, BlobError> {
+    /// Keeps bytes, each if they are what their name says. Together they cost one flush of the folder
+    /// instead of one each.
+    pub fn put_named_together(
+        &self,
+        arrivals: &[(Sha256, Bytes)],
+    ) -> Vec<Result<BlobRef, BlobError>> {
+        let mut kept: Vec<_> = arrivals
+            .iter()
+            .map(|(expected, bytes)| self.place(expected, bytes))
+            .collect();
+        if let Err(error) = self.flush_folder() {
+            let kind = error.kind();
+            for result in kept.iter_mut().filter(|result| result.is_ok()) {
+                let source = io::Error::new(kind, error.to_string());
+                *result = Err(io_error("flushing", &self.folder)(source));
+            }
+        }
+        kept
+    }
+
+    /// Writes bytes under their name; the folder is not flushed yet.
+    fn place(&self, expected: &Sha256, bytes: &[u8]) -> Result<BlobRef, BlobError> {
         let found = sha256_hex(bytes);
         if found != expected.as_str() {
             return Err(BlobError::WrongHash {
@@ -89,7 +107,14 @@ impl Blobs {
                 found,
             });
         }
-        self.put(bytes)
+        let path = self.path(expected);
+        if !path.exists() {
+            self.write_file(&path, bytes)?;
+        }
+        Ok(BlobRef {
+            sha256: expected.clone(),
+            bytes: bytes.len() as u64,
+        })
     }
 
     /// Keeps `bytes`, and beside them a gzip copy that can be served as it is.
@@ -150,19 +175,29 @@ impl Blobs {
         self.folder.join(format!("{sha256}.gz"))
     }
 
-    /// Written under another name, flushed, then renamed: a crash leaves no half blob.
     fn write(&self, path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
+        self.write_file(path, bytes)?;
+        self.flush_folder()
+            .map_err(io_error("flushing", &self.folder))
+    }
+
+    /// Written under another name, flushed, then renamed: a crash leaves no half blob.
+    fn write_file(&self, path: &Path, bytes: &[u8]) -> Result<(), BlobError> {
         let part = self
             .folder
             .join(format!("{}.part", crate::secret::random_hex(8)));
         let written = fs::File::create(&part)
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
-            .and_then(|()| fs::rename(&part, path))
-            .and_then(|()| fs::File::open(&self.folder)?.sync_all());
+            .and_then(|()| fs::rename(&part, path));
         written.map_err(|error| {
             let _ = fs::remove_file(&part);
             io_error("writing", path)(error)
         })
+    }
+
+    /// What the folder lists is on disk afterwards.
+    fn flush_folder(&self) -> io::Result<()> {
+        fs::File::open(&self.folder)?.sync_all()
     }
 }
 
@@ -209,11 +244,12 @@ mod tests {
     fn bytes_under_a_wrong_name_leave_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Blobs::open(folder.path()).unwrap();
-        let name = "0".repeat(64).parse().unwrap();
-        assert!(matches!(
-            blobs.put_named(&name, b"x"),
-            Err(BlobError::WrongHash { .. })
-        ));
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        let arrival = |name: &str, bytes| (name.parse().unwrap(), Bytes::from_static(bytes));
+        let wrong = arrival(&"0".repeat(64), b"x");
+        let right = arrival(&sha256_hex(b"seven"), b"seven");
+        let kept = blobs.put_named_together(&[wrong, right]);
+        assert!(matches!(kept[0], Err(BlobError::WrongHash { .. })));
+        assert_eq!(kept[1].as_ref().unwrap().bytes, 5);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 }

@@ -2,6 +2,7 @@
 //! Decisions are `tabsweep_study`'s; here are the database, the sockets, HTTP and the disk.
 
 pub mod app;
+pub mod arrivals;
 pub mod blobs;
 pub mod client;
 pub mod clock;

@@ -1,5 +1,7 @@
 //! `tabsweep work` against `tabsweep serve`: real processes, real sockets, real kills.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     body::to_bytes,
     extract::{Path, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::LengthLimitError;
 use tabsweep_protocol::{LeaseToken, Sha256, limits::UPLOAD_BYTES};
@@ -58,8 +58,8 @@ pub(super) async fn upload(
     }
     // Nothing of the body has been read yet: strangers can't fill the memory.
     let _place = app
-        .arriving
-        .acquire()
+        .arriving_mib
+        .acquire_many(mebibytes(request.headers()))
         .await
         .map_err(|error| Problem::internal(&error))?;
     let arrived = timeout(ARRIVES_WITHIN, to_bytes(request.into_body(), UPLOAD_BYTES)).await;
@@ -67,13 +67,20 @@ pub(super) async fn upload(
         .map_err(|_| too_slow())?
         .map_err(|error| too_large_or_broken(&error))?;
     let _kept = app.uploads_lock.read().await;
-    let (blobs, name) = (app.uploads.clone(), sha256.clone());
-    let stored = tokio::task::spawn_blocking(move || blobs.put_named(&name, &bytes)).await;
-    let blob = stored.map_err(|error| Problem::internal(&error))??;
+    let blob = app.arrivals.keep(sha256.clone(), bytes).await?;
     app.store
         .add_upload(&token, &sha256, blob.bytes, app.clock.now())
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How much memory the body may take: what it says it has, or the most that is taken.
+fn mebibytes(headers: &HeaderMap) -> u32 {
+    const MIB: usize = 1 << 20;
+    let length = headers.get(header::CONTENT_LENGTH);
+    let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
+    let bytes: usize = length.unwrap_or(UPLOAD_BYTES).min(UPLOAD_BYTES);
+    u32::try_from(bytes.div_ceil(MIB).max(1)).unwrap_or(u32::MAX)
 }
 
 fn too_slow() -> Problem {

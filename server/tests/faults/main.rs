@@ -3,6 +3,8 @@
 //!
 //! These take minutes, so plain `cargo test` leaves them out; `cargo xtask test` runs them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 mod disk;
 mod kills;
 mod support;
