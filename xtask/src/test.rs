@@ -69,7 +69,7 @@ struct TestStage {
 }
 
 /// In the order they run: what fails fast and often goes first.
-const STAGES: [TestStage; 18] = [
+const STAGES: [TestStage; 19] = [
     TestStage {
         name: "sizes of tracked files",
         purpose: Purpose::Test(Kind::Rust),
@@ -117,6 +117,15 @@ const STAGES: [TestStage; 18] = [
         purpose: Purpose::Test(Kind::Rust),
         needs: &[],
         work: |bench| bench.cargo(&["test", "--release", "--no-fail-fast"]),
+    },
+    TestStage {
+        name: "kills and full disks",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &["Rust tests"],
+        work: |bench| {
+            let test = ["test", "--release", "--test", "faults", "--"];
+            bench.cargo(&[&test[..], &["--ignored", "--nocapture", "--test-threads=1"]].concat())
+        },
     },
     TestStage {
         name: "server",
