@@ -10,6 +10,7 @@ pub mod datasets;
 mod http_client;
 pub mod listener;
 pub mod openapi;
+pub mod operator;
 mod problem;
 pub mod roster;
 pub mod routes;

@@ -96,7 +96,13 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::NoTrial { .. } => Self::not_found(error),
+            StoreError::NoTrial { .. } | StoreError::NoStudy { .. } => Self::not_found(error),
+            StoreError::StudyFinished { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_state",
+                "The study is not where this can happen",
+                error,
+            ),
             StoreError::NoLease { .. } | StoreError::NotYourLease { .. } => {
                 Self::unauthorized(error)
             }

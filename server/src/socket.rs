@@ -30,8 +30,8 @@ use crate::{
     problem::Problem,
     roster::{InHand, Order, Place, RosterKey, Seat},
     secret::{lease_token, sha256_hex},
-    store::{Leased, NextLease, StoreError, StoredStudy, Volunteer},
-    verification::NUMERICS,
+    store::{Heard, Leased, NextLease, StoreError, StoredStudy, Volunteer},
+    verification::{self, NUMERICS},
 };
 
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -444,12 +444,21 @@ impl Conversation<'_> {
 
     async fn epoch_ended(&mut self, epoch: Epoch) -> Result<(), End> {
         let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let is_last = |trial: &Trial| verification::epochs(&trial.parameters) == Some(epoch.epoch);
         let ended = self
             .app
             .store
-            .epoch_ended(&epoch, self.volunteer.id, policy, now)
+            .epoch_ended(&epoch, is_last, self.volunteer.id, policy, now)
             .await;
-        self.after(epoch.lease, ended).await
+        if matches!(ended, Ok(Heard::Pruned)) {
+            let study = self.study_of(&epoch.lease);
+            self.stop(epoch.lease, StopReason::Pruned).await?;
+            study
+                .into_iter()
+                .for_each(|study| self.app.study_changed(study));
+            return Ok(());
+        }
+        self.after(epoch.lease, ended.map(drop)).await
     }
 
     async fn checkpointed(&mut self, checkpoint: CheckpointRef) -> Result<(), End> {

@@ -24,12 +24,12 @@ pub struct StudyFileError {
 }
 
 /// Most trials that one study may have.
-const MOST_TRIALS: i64 = 1_000_000;
+pub(crate) const MOST_TRIALS: i64 = 1_000_000;
 /// Ten years.
-const MOST_WALL_SECS: i64 = 315_360_000;
+pub(crate) const MOST_WALL_SECS: i64 = 315_360_000;
 /// Far enough apart for any share, and near enough for arithmetic.
-const LEAST_WEIGHT: f64 = 0.001;
-const MOST_WEIGHT: f64 = 1_000.0;
+pub(crate) const LEAST_WEIGHT: f64 = 0.001;
+pub(crate) const MOST_WEIGHT: f64 = 1_000.0;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -22,6 +22,7 @@ pub async fn run(app: SharedApp) {
             _ = ticks.tick() => {}
         }
         expire(&app).await;
+        finish(&app).await;
         if cleaned.elapsed() >= CLEANING_EVERY {
             clean(&app).await;
             cleaned = Instant::now();
@@ -44,6 +45,21 @@ pub async fn expire(app: &App) {
             app.work_may_exist();
         }
         Err(error) => tracing::error!("leases can't be ended: {error}"),
+    }
+}
+
+/// Ends studies whose time is over.
+pub async fn finish(app: &App) {
+    match app.store.finish_studies(app.clock.now()).await {
+        Ok(studies) => {
+            for study in &studies {
+                app.study_changed(*study);
+            }
+            if !studies.is_empty() {
+                app.work_may_exist();
+            }
+        }
+        Err(error) => tracing::error!("studies can't be ended: {error}"),
     }
 }
 

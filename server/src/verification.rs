@@ -246,6 +246,12 @@ async fn decide(
     Ok(())
 }
 
+/// How many epochs a trial with this setting has, if it can be trained.
+pub(crate) fn epochs(parameters: &Parameters) -> Option<u32> {
+    let hyperparameters = Hyperparameters::from_json(&setting(parameters)).ok()?;
+    u32::try_from(hyperparameters.epochs).ok()
+}
+
 /// The images that scores are counted on, kept from one claim to the next.
 #[derive(Default)]
 struct Scoring {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
-use crate::{History, Objective, Pruner, SamplerKind, Space, sampler};
+use crate::{History, Objective, Pruner, SamplerKind, Space, Trial, sampler};
 
 /// Where a study stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,11 +95,39 @@ impl Study {
 
     /// The setting of trial `number`: the operator's where one is enqueued, else the sampler's.
     pub fn suggest(&self, history: History<'_>, number: TrialNumber) -> Parameters {
+        let own = self.enqueued.get(number.0 as usize);
+        self.complete(own.unwrap_or(&Parameters::new()), history, number)
+    }
+
+    /// A setting of the operator's own for trial `number`, with the sampler's choice of what it leaves
+    /// out.
+    pub fn complete(
+        &self,
+        own: &Parameters,
+        history: History<'_>,
+        number: TrialNumber,
+    ) -> Parameters {
         let mut setting = sampler(self.sampler).suggest(&self.space, history, self.seed, number);
-        if let Some(enqueued) = self.enqueued.get(number.0 as usize) {
-            setting.extend(enqueued.clone());
-        }
+        setting.extend(own.clone());
         setting
+    }
+
+    /// Epochs after which a new trial rests first. The operator's own are trained to their end.
+    pub fn stops_at(&self, number: TrialNumber) -> Option<u32> {
+        if (number.0 as usize) < self.enqueued.len() {
+            return None;
+        }
+        self.pruner.stops_at(number, 0)
+    }
+
+    /// Epochs after which a trial rests first when it begins anew: as at its first beginning.
+    pub fn first_stop(&self, trial: &Trial) -> Option<u32> {
+        let is_own = trial.rungs == 0 && trial.stops_at.is_none();
+        if is_own {
+            None
+        } else {
+            self.pruner.stops_at(trial.number, 0)
+        }
     }
 }
 

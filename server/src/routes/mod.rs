@@ -13,7 +13,11 @@ mod volunteers;
 
 use std::path::Path;
 
-use axum::{Router, extract::DefaultBodyLimit, routing::get};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{any, get},
+};
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -28,10 +32,12 @@ pub fn api() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(studies::list, studies::create))
-        .routes(routes!(studies::show))
+        .routes(routes!(studies::show, studies::change))
+        .routes(routes!(studies::importance))
         .routes(routes!(trials::leaderboard))
-        .routes(routes!(trials::list))
+        .routes(routes!(trials::list, trials::enqueue))
         .routes(routes!(trials::show))
+        .routes(routes!(trials::requeue))
         .routes(routes!(events::events))
         .routes(routes!(models::list))
         .routes(routes!(volunteers::register))
@@ -46,10 +52,7 @@ pub fn router(app: SharedApp, pages: &Path) -> Router {
     let document = crate::openapi::finish(document);
     api.route("/api/openapi.json", get(async || axum::Json(document)))
         .route("/api/work", get(socket::upgrade))
-        .route(
-            "/api/{*rest}",
-            get(no_route).post(no_route).put(no_route).delete(no_route),
-        )
+        .route("/api/{*rest}", any(no_route))
         .layer(DefaultBodyLimit::max(STUDY_FILE_BYTES))
         .layer(CompressionLayer::new().gzip(true))
         .with_state(app)

@@ -1,4 +1,4 @@
-//! Studies: list, show, create.
+//! Studies: list, show, create, change.
 
 use axum::{
     Json,
@@ -6,13 +6,14 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, StudyId, TrialNumber, WorkerId};
-use tabsweep_study::{Objective, SamplerKind, Space, StudyState};
+use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState};
 
 use super::{VolunteerName, auth::require_admin};
 use crate::{
     app::{App, SharedApp},
+    operator::{self, OperatorError},
     problem::Problem,
     roster::Connected,
     store::{StoreError, StoredStudy, TrialCounts},
@@ -58,12 +59,24 @@ pub struct StudyDetail {
     /// What lists show.
     #[serde(flatten)]
     summary: StudySummary,
-    /// What is maximised.
+    /// What ranks its trials.
     #[schema(value_type = String, example = "validation_accuracy")]
     objective: Objective,
+    /// Whether higher scores are better, `maximize` or `minimize`.
+    #[schema(value_type = String, example = "maximize")]
+    direction: Direction,
+    /// Seconds from its creation until no trial begins any more.
+    wall_secs: Option<u32>,
+    /// The verified score that is good enough.
+    target_score: Option<f64>,
+    /// Its share of the workers beside other studies that run, in proportion to theirs.
+    weight: f64,
     /// Who suggests.
     #[schema(value_type = String, example = "random")]
     sampler: SamplerKind,
+    /// Who stops trials early: its `type`, with its options.
+    #[schema(value_type = Object)]
+    pruner: Pruner,
     /// Where suggestions come from.
     seed: Seed,
     /// What is searched: by name, a `type` with its bounds or choices.
@@ -75,6 +88,38 @@ pub struct StudyDetail {
     classes: u32,
     /// Who is connected: workers on this study, and idle ones.
     workers: Vec<WorkerView>,
+}
+
+/// What an operator changes of a study; what is left out stays.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StudyChange {
+    /// `paused` lets no more trials begin, `running` lets them begin again, `finished` ends the study
+    /// now and cancels trials that have not ended.
+    #[schema(value_type = Option<String>, example = "paused")]
+    #[serde(default)]
+    state: Option<StudyState>,
+    /// How many settings are tried.
+    #[serde(default)]
+    trials: Option<u32>,
+    /// Seconds from its creation until no trial begins any more.
+    #[serde(default)]
+    wall_secs: Option<u32>,
+    /// The verified score that is good enough.
+    #[serde(default)]
+    target_score: Option<f64>,
+    /// Its share of the workers beside other studies that run, in proportion to theirs.
+    #[serde(default)]
+    weight: Option<f64>,
+}
+
+/// How much a hyper-parameter matters.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct ImportanceRow {
+    /// Its name.
+    parameter: String,
+    /// Its share of what all of them matter, from 0 to 1.
+    importance: f64,
 }
 
 /// A connected worker.
@@ -152,6 +197,68 @@ pub(super) async fn create(
     Ok((StatusCode::CREATED, place, Json(detail(&app, study).await?)).into_response())
 }
 
+/// Pauses, resumes, stops or extends a study.
+#[utoipa::path(patch, path = "/api/studies/{id}", operation_id = "change_study", tag = "studies",
+    params(("id" = u32, Path, description = "The study's id")),
+    request_body(content = StudyChange),
+    responses((status = 200, body = StudyDetail), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+pub(super) async fn change(
+    State(app): State<SharedApp>,
+    Path(id): Path<u32>,
+    headers: HeaderMap,
+    text: String,
+) -> Result<Json<StudyDetail>, Problem> {
+    require_admin(&app, &headers)?;
+    let change: StudyChange = serde_json::from_str(&text).map_err(Problem::bad_request)?;
+    let study = find(&app, id).await?.id;
+    let extension = Extension {
+        trials: change.trials,
+        wall_secs: change.wall_secs,
+        target_score: change.target_score,
+        weight: change.weight,
+    };
+    if extension != Extension::default() {
+        operator::extend(&app, study, extension).await?;
+    }
+    if let Some(state) = change.state {
+        operator::put_into(&app, study, state).await?;
+    }
+    let study = find(&app, id).await?;
+    Ok(Json(detail(&app, study).await?))
+}
+
+/// How much each hyper-parameter matters for the score, most important first. Empty while there are
+/// too few scores to tell.
+#[utoipa::path(get, path = "/api/studies/{id}/importance", operation_id = "importance", tag = "studies",
+    params(("id" = u32, Path, description = "The study's id")),
+    responses((status = 200, body = Vec<ImportanceRow>), (status = 404, body = Problem)))]
+pub(super) async fn importance(
+    State(app): State<SharedApp>,
+    Path(id): Path<u32>,
+) -> Result<Json<Vec<ImportanceRow>>, Problem> {
+    let study = find(&app, id).await?;
+    let rows = operator::importance(&app, &study).await?;
+    let row = |(parameter, importance)| ImportanceRow {
+        parameter,
+        importance,
+    };
+    Ok(Json(rows.into_iter().map(row).collect()))
+}
+
+impl From<OperatorError> for Problem {
+    fn from(error: OperatorError) -> Self {
+        match error {
+            OperatorError::Store { source } => source.into(),
+            OperatorError::OutOfRange { .. }
+            | OperatorError::UnknownParameter { .. }
+            | OperatorError::OutsideSpace { .. }
+            | OperatorError::Untrainable { .. } => Self::bad_request(error),
+        }
+    }
+}
+
 impl From<CreateError> for Problem {
     fn from(error: CreateError) -> Self {
         match error {
@@ -214,7 +321,12 @@ async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError
     Ok(StudyDetail {
         summary: summary(app, &study).await?,
         objective: study.study.objective,
+        direction: study.study.objective.direction(),
+        wall_secs: study.study.budget.wall_secs,
+        target_score: study.study.budget.target_score,
+        weight: study.study.weight,
         sampler: study.study.sampler,
+        pruner: study.study.pruner,
         seed: study.study.seed,
         space: study.study.space,
         enqueued: study.study.enqueued,

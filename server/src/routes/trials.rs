@@ -3,14 +3,17 @@
 use axum::{
     Json,
     extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Numerics, Parameters, Seed, Sha256, StudyId, TrialNumber};
 use tabsweep_study::{Rested, Trial, TrialState};
 
-use super::{VolunteerName, studies::find};
+use super::{VolunteerName, auth::require_admin, studies::find};
 use crate::{
-    app::SharedApp,
+    app::{App, SharedApp},
+    operator,
     problem::Problem,
     store::{EpochRow, LeaseRow},
 };
@@ -149,9 +152,25 @@ fn hundred() -> u32 {
 
 const MOST_ROWS: u32 = 1000;
 
-const STATES: [&str; 6] = [
-    "waiting", "running", "checking", "verified", "diverged", "failed",
+const STATES: [&str; 9] = [
+    "waiting",
+    "running",
+    "checking",
+    "paused",
+    "verified",
+    "diverged",
+    "pruned",
+    "failed",
+    "cancelled",
 ];
+
+/// A setting of the operator's own.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OwnSetting {
+    /// Hyper-parameters by name; what is left out is the sampler's choice.
+    parameters: Parameters,
+}
 
 /// Verified trials, best first.
 #[utoipa::path(get, path = "/api/studies/{id}/leaderboard", operation_id = "leaderboard", tag = "trials",
@@ -215,6 +234,53 @@ pub(super) async fn list(
     }))
 }
 
+/// Queues a setting of the operator's own: it is the next to be trained.
+#[utoipa::path(post, path = "/api/studies/{id}/trials", operation_id = "enqueue_trial", tag = "trials",
+    params(("id" = u32, Path, description = "The study's id")),
+    request_body(content = OwnSetting),
+    responses((status = 201, body = TrialDetail), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem)))]
+pub(super) async fn enqueue(
+    State(app): State<SharedApp>,
+    Path(id): Path<u32>,
+    headers: HeaderMap,
+    text: String,
+) -> Result<Response, Problem> {
+    require_admin(&app, &headers)?;
+    let own: OwnSetting = serde_json::from_str(&text).map_err(Problem::bad_request)?;
+    let study = find(&app, id).await?;
+    let number = operator::enqueue(&app, &study, own.parameters).await?;
+    let place = [(
+        header::LOCATION,
+        format!("/api/studies/{id}/trials/{number}"),
+    )];
+    Ok((
+        StatusCode::CREATED,
+        place,
+        Json(detail(&app, study.id, number).await?),
+    )
+        .into_response())
+}
+
+/// Has a trial trained once more from its beginning, wherever it stands.
+#[utoipa::path(post, path = "/api/studies/{id}/trials/{number}/requeue", operation_id = "requeue_trial",
+    tag = "trials",
+    params(("id" = u32, Path, description = "The study's id"),
+        ("number" = u32, Path, description = "The trial's number")),
+    responses((status = 200, body = TrialDetail), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn requeue(
+    State(app): State<SharedApp>,
+    Path((id, number)): Path<(u32, u32)>,
+    headers: HeaderMap,
+) -> Result<Json<TrialDetail>, Problem> {
+    require_admin(&app, &headers)?;
+    let (study, number) = (StudyId(id), TrialNumber(number));
+    operator::requeue(&app, study, number).await?;
+    Ok(Json(detail(&app, study, number).await?))
+}
+
 /// One trial with its history.
 #[utoipa::path(get, path = "/api/studies/{id}/trials/{number}", operation_id = "show_trial", tag = "trials",
     params(("id" = u32, Path, description = "The study's id"),
@@ -224,7 +290,10 @@ pub(super) async fn show(
     State(app): State<SharedApp>,
     Path((id, number)): Path<(u32, u32)>,
 ) -> Result<Json<TrialDetail>, Problem> {
-    let (study, number) = (StudyId(id), TrialNumber(number));
+    Ok(Json(detail(&app, StudyId(id), TrialNumber(number)).await?))
+}
+
+async fn detail(app: &App, study: StudyId, number: TrialNumber) -> Result<TrialDetail, Problem> {
     let trial = app.store.trial(study, number).await?;
     let trial = trial
         .ok_or_else(|| Problem::not_found(format!("study {study} has no trial {number} yet")))?;
@@ -234,12 +303,12 @@ pub(super) async fn show(
     };
     let epochs = app.store.epochs(study, number).await?;
     let leases = app.store.leases(study, number).await?;
-    Ok(Json(TrialDetail {
+    Ok(TrialDetail {
         summary: trial.into(),
         weights_sha256,
         epochs: epochs.into_iter().map(EpochView::from).collect(),
         leases: leases.into_iter().map(LeaseView::from).collect(),
-    }))
+    })
 }
 
 impl From<Trial> for TrialSummary {

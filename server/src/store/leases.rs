@@ -1,18 +1,22 @@
 //! Leases: granting the next one, and every event that a lease's token allows.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Row, sqlite::SqliteRow};
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, Parameters, ReleaseReason,
-    StudyId, TrialNumber, VolunteerId, WorkerId,
+    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, ReleaseReason, StudyId,
+    TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::{
-    Checkpoint, Event, Grant, LeasePolicy, Pending, Timeline, Timestamp, Trial, sampler, trial_seed,
+    Checkpoint, Event, EventKind, Grant, LeasePolicy, Pending, Pruner, Study, Timestamp, Trial,
+    trial_seed,
 };
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    events::{add_event, is_time_over, move_trial, take_timeline},
     rows::{json_column, load_trial, save_trial, u32_column},
-    studies::{finish_study_if_done, study_from_row},
+    studies::{study_from_row, study_in},
     uploads::{require_own_weights, require_upload},
 };
 
@@ -40,6 +44,15 @@ pub struct Leased {
     pub trial: Trial,
 }
 
+/// What becomes of a worker's trial after a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It goes on.
+    GoesOn,
+    /// It has been stopped for good.
+    Pruned,
+}
+
 /// What came of asking for work.
 #[derive(Clone, Debug, PartialEq)]
 pub enum NextLease {
@@ -63,32 +76,21 @@ impl Store {
         now: Timestamp,
     ) -> Result<NextLease, StoreError> {
         let mut tx = self.begin().await?;
-        let studies = running_studies(&mut tx).await?;
-        for study in &studies {
-            if let Some(trial) = next_trial(&mut tx, study, grant.volunteer, numerics).await? {
-                let trial = trial.lease(grant.clone(), policy, now)?;
-                save_trial(&mut tx, study.id, &trial, now.0).await?;
-                record_lease(&mut tx, study.id, &trial, &grant, now).await?;
-                tx.commit().await?;
-                let leased = Leased {
-                    study: study.clone(),
-                    trial,
-                };
-                return Ok(NextLease::Leased(Box::new(leased)));
-            }
+        for study in running_studies(&mut tx).await? {
+            let next = next_trial(&mut tx, &study, grant.volunteer, numerics, now).await?;
+            let Some((before, trial)) = next else {
+                continue;
+            };
+            let trial = trial.lease(grant.clone(), policy, now)?;
+            move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
+            record_lease(&mut tx, study.id, &trial, &grant, now).await?;
+            tx.commit().await?;
+            return Ok(NextLease::Leased(Box::new(Leased { study, trial })));
         }
-        if !studies.is_empty() {
-            return Ok(NextLease::None(NoWorkReason::AllLeased));
-        }
-        let row = sqlx::query("SELECT COUNT(*) AS studies FROM studies")
-            .fetch_one(&mut *tx)
-            .await?;
-        let is_new = u32_column(&row, "studies")? == 0;
-        Ok(NextLease::None(if is_new {
-            NoWorkReason::NoStudy
-        } else {
-            NoWorkReason::AllFinished
-        }))
+        let reason = why_none(&mut tx).await?;
+        // A trial may have been promoted that this volunteer may not have.
+        tx.commit().await?;
+        Ok(NextLease::None(reason))
     }
 
     /// The lease with this token, running or not.
@@ -137,7 +139,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Fenced { tx, record, trial } = self.fenced(token, volunteer).await?;
-        commit(tx, &record, &trial.heard(token, policy, now)?, now).await
+        let after = trial.clone().heard(token, policy, now)?;
+        commit(tx, &record, &trial, &after, now).await
     }
 
     /// The holder's socket closed.
@@ -152,7 +155,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Fenced { tx, record, trial } = self.fenced(token, volunteer).await?;
-        commit(tx, &record, &trial.left_alone(token, policy, now)?, now).await
+        let after = trial.clone().left_alone(token, policy, now)?;
+        commit(tx, &record, &trial, &after, now).await
     }
 
     /// The holder gives the trial back.
@@ -172,12 +176,13 @@ impl Store {
             record,
             trial,
         } = self.fenced(token, volunteer).await?;
-        let trial = match reason {
+        let before = trial.clone();
+        let after = match reason {
             ReleaseReason::Stopped | ReleaseReason::OtherNumerics => trial.released(token)?,
             ReleaseReason::Failed => trial.given_up(token, policy)?,
         };
         end_lease(&mut tx, token, "released", now).await?;
-        commit(tx, &record, &trial, now).await
+        commit(tx, &record, &before, &after, now).await
     }
 
     /// The holder has uploaded a checkpoint.
@@ -202,34 +207,46 @@ impl Store {
             trial,
         } = self.fenced(&lease, volunteer).await?;
         require_upload(&mut tx, &lease, &sha256).await?;
-        let trial = trial.heard(&lease, policy, now)?;
-        let trial = trial.checkpointed(Checkpoint {
+        let after = trial.clone().heard(&lease, policy, now)?;
+        let after = after.checkpointed(Checkpoint {
             step,
             sha256,
             lease,
         })?;
-        commit(tx, &record, &trial, now).await
+        commit(tx, &record, &trial, &after, now).await
     }
 
-    /// The holder has trained and scored an epoch.
+    /// The holder has trained and scored an epoch; the pruner may stop the trial then. `is_last` says
+    /// that the trial ends with this epoch.
     ///
     /// # Errors
     /// The lease is not (or no longer) this volunteer's.
     pub async fn epoch_ended(
         &self,
         epoch: &Epoch,
+        is_last: impl FnOnce(&Trial) -> bool,
         volunteer: VolunteerId,
         policy: LeasePolicy,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Heard, StoreError> {
         let Fenced {
             mut tx,
             record,
             trial,
         } = self.fenced(&epoch.lease, volunteer).await?;
-        let trial = trial.heard(&epoch.lease, policy, now)?;
+        let after = trial.clone().heard(&epoch.lease, policy, now)?;
         record_epoch(&mut tx, &record, epoch, now).await?;
-        commit(tx, &record, &trial, now).await
+        let validation = accuracy(epoch);
+        let study = study_in(&mut tx, record.study).await?.study;
+        let may_stop = study.pruner.reads_reports() && !is_last(&after);
+        if may_stop && stops(&mut tx, &record, &study, epoch.epoch, validation).await? {
+            let pruned = after.pruned(&epoch.lease, epoch.epoch, validation)?;
+            end_lease(&mut tx, &epoch.lease, "pruned", now).await?;
+            commit(tx, &record, &trial, &pruned, now).await?;
+            return Ok(Heard::Pruned);
+        }
+        commit(tx, &record, &trial, &after, now).await?;
+        Ok(Heard::GoesOn)
     }
 
     /// Somebody says that a trial has ended. Taken from the holder of the lease, and from the
@@ -251,6 +268,7 @@ impl Store {
             trial,
         } = self.fenced(token, volunteer).await?;
         let (lease, claim) = (token.clone(), outcome.clone());
+        let before = trial.clone();
         let trial = trial.claimed(Pending {
             lease,
             volunteer,
@@ -268,7 +286,7 @@ impl Store {
             Outcome::Diverged { .. } => {}
         }
         end_lease(&mut tx, token, "claimed", now).await?;
-        commit(tx, &record, &trial, now).await
+        commit(tx, &record, &before, &trial, now).await
     }
 
     /// Frees all trials whose leases have ended; the studies concerned.
@@ -298,13 +316,11 @@ impl Store {
             let study = StudyId(u32_column(&row, "study_id")?);
             let trial =
                 load_trial(&mut tx, study, TrialNumber(u32_column(&row, "number")?)).await?;
-            let token = trial.current_lease().map(|lease| lease.token.clone());
-            let trial = trial.expired(policy, now)?;
-            if let Some(token) = token {
-                end_lease(&mut tx, &token, "expired", now).await?;
+            let after = trial.clone().expired(policy, now)?;
+            if let Some(lease) = trial.current_lease() {
+                end_lease(&mut tx, &lease.token, "expired", now).await?;
             }
-            save_trial(&mut tx, study, &trial, now.0).await?;
-            finish_study_if_done(&mut tx, study).await?;
+            move_trial(&mut tx, study, Some(&trial), &after, now).await?;
             studies.push(study);
         }
         tx.commit().await?;
@@ -388,13 +404,11 @@ struct Fenced {
 async fn commit(
     mut tx: Tx,
     record: &LeaseRecord,
-    trial: &Trial,
+    before: &Trial,
+    after: &Trial,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    save_trial(&mut tx, record.study, trial, now.0).await?;
-    if trial.state.has_ended() {
-        finish_study_if_done(&mut tx, record.study).await?;
-    }
+    move_trial(&mut tx, record.study, Some(before), after, now).await?;
     tx.commit().await
 }
 
@@ -411,6 +425,7 @@ fn lease_from_row(row: &SqliteRow) -> Result<LeaseRecord, StoreError> {
     })
 }
 
+/// Studies that run, the one first that has the fewest running trials for its weight.
 async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, StoreError> {
     let rows = sqlx::query(
         "SELECT id, state, definition, data, created_millis FROM studies
@@ -418,16 +433,59 @@ async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, StoreError> {
     )
     .fetch_all(&mut **tx)
     .await?;
-    rows.iter().map(study_from_row).collect()
+    let mut studies = rows
+        .iter()
+        .map(study_from_row)
+        .collect::<Result<Vec<_>, _>>()?;
+    if studies.len() > 1 {
+        let mut shares = BTreeMap::new();
+        for study in &studies {
+            let running = count_running(tx, study.id).await?;
+            shares.insert(study.id, f64::from(running) / study.study.weight);
+        }
+        studies.sort_by(|a, b| shares[&a.id].total_cmp(&shares[&b.id]));
+    }
+    Ok(studies)
 }
 
-/// The trial to hand out next: the first that waits and may go to this volunteer, else a new one.
+async fn count_running(tx: &mut Tx, study: StudyId) -> Result<u32, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS running FROM trials WHERE study_id = ? AND state = 'running'",
+    )
+    .bind(study.0)
+    .fetch_one(&mut **tx)
+    .await?;
+    u32_column(&row, "running")
+}
+
+async fn why_none(tx: &mut Tx) -> Result<NoWorkReason, StoreError> {
+    let rows = sqlx::query("SELECT DISTINCT state FROM studies")
+        .fetch_all(&mut **tx)
+        .await?;
+    let states = rows
+        .iter()
+        .map(|row| row.try_get("state"))
+        .collect::<Result<Vec<&str>, _>>()?;
+    Ok(if states.contains(&"running") {
+        NoWorkReason::AllLeased
+    } else if states.contains(&"paused") {
+        NoWorkReason::Paused
+    } else if states.is_empty() {
+        NoWorkReason::NoStudy
+    } else {
+        NoWorkReason::AllFinished
+    })
+}
+
+/// The trial to hand out next, as it was if it existed and as it is to be leased: the first that waits
+/// and may go to this volunteer, else one that has earned to go on from its rung, else a new one.
 async fn next_trial(
     tx: &mut Tx,
     study: &StoredStudy,
     volunteer: VolunteerId,
     numerics: Numerics,
-) -> Result<Option<Trial>, StoreError> {
+    now: Timestamp,
+) -> Result<Option<(Option<Trial>, Trial)>, StoreError> {
     let rows = sqlx::query(
         "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' AND numerics = ?
          ORDER BY number LIMIT 64",
@@ -439,58 +497,77 @@ async fn next_trial(
     for row in rows {
         let trial: Trial = json_column(&row, "trial")?;
         if !trial.refused.contains(&volunteer) {
-            return Ok(Some(trial));
+            return Ok(Some((Some(trial.clone()), trial)));
         }
     }
-    // Numbers have no gaps; counting them would take longer with each.
-    let row =
-        sqlx::query("SELECT COALESCE(MAX(number) + 1, 0) AS trials FROM trials WHERE study_id = ?")
-            .bind(study.id.0)
-            .fetch_one(&mut **tx)
-            .await?;
-    let number = TrialNumber(u32_column(&row, "trials")?);
-    if number.0 >= study.study.budget.trials {
+    if is_time_over(study, now) {
         return Ok(None);
     }
-    let parameters = suggest(tx, study, number).await?;
-    Ok(Some(Trial::new(
-        number,
-        parameters,
-        trial_seed(study.study.seed, number),
-        numerics,
-    )))
+    while let Some(number) = promotable(tx, study).await? {
+        let resting = load_trial(tx, study.id, number).await?;
+        let stops_at = study.study.pruner.stops_at(number, resting.rungs);
+        let promoted = resting.clone().promoted(stops_at)?;
+        if !promoted.refused.contains(&volunteer) {
+            return Ok(Some((Some(resting), promoted)));
+        }
+        move_trial(tx, study.id, Some(&resting), &promoted, now).await?;
+    }
+    let new = new_trial(tx, study, numerics).await?;
+    Ok(new.map(|trial| (None, trial)))
 }
 
-async fn suggest(
+async fn promotable(tx: &mut Tx, study: &StoredStudy) -> Result<Option<TrialNumber>, StoreError> {
+    if study.study.pruner == Pruner::None {
+        return Ok(None);
+    }
+    let timeline = take_timeline(tx, study.id, &study.study).await?;
+    let promotable = study.study.pruner.promotable(&timeline);
+    tx.keep_timeline(study.id, timeline);
+    Ok(promotable)
+}
+
+/// The next setting, if the budget has one left.
+async fn new_trial(
     tx: &mut Tx,
     study: &StoredStudy,
-    number: TrialNumber,
-) -> Result<Parameters, StoreError> {
-    if !sampler(study.study.sampler).reads_history() {
-        let nothing = Timeline::new(study.study.objective);
-        return Ok(study.study.suggest(nothing.history(), number));
-    }
-    let rows = sqlx::query("SELECT trial FROM trials WHERE study_id = ? ORDER BY number")
-        .bind(study.id.0)
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut timeline = Timeline::new(study.study.objective);
-    for row in rows {
-        let trial: Trial = json_column(&row, "trial")?;
-        let unsuggested = Trial::new(
-            trial.number,
-            trial.parameters.clone(),
-            trial.seed,
-            trial.numerics,
-        );
-        let suggested = Event::between(None, &unsuggested, study.study.objective);
-        let since = Event::between(Some(&unsuggested), &trial, study.study.objective);
-        suggested
-            .into_iter()
-            .chain(since)
-            .for_each(|event| timeline.fold(event));
-    }
-    Ok(study.study.suggest(timeline.history(), number))
+    numerics: Numerics,
+) -> Result<Option<Trial>, StoreError> {
+    let timeline = take_timeline(tx, study.id, &study.study).await?;
+    let number = TrialNumber(timeline.suggested());
+    let trial = (number.0 < study.study.budget.trials).then(|| {
+        let parameters = study.study.suggest(timeline.history(), number);
+        let seed = trial_seed(study.study.seed, number);
+        let mut trial = Trial::new(number, parameters, seed, numerics);
+        trial.stops_at = study.study.stops_at(number);
+        trial
+    });
+    tx.keep_timeline(study.id, timeline);
+    Ok(trial)
+}
+
+/// Whether the pruner stops the trial of a lease after this report, which is stored as an event.
+async fn stops(
+    tx: &mut Tx,
+    record: &LeaseRecord,
+    study: &Study,
+    epoch: u32,
+    validation: f64,
+) -> Result<bool, StoreError> {
+    let score = study.objective.score(validation);
+    let event = Event {
+        number: record.number,
+        kind: EventKind::Reported { epoch, score },
+    };
+    add_event(tx, record.study, &event).await?;
+    let timeline = take_timeline(tx, record.study, study).await?;
+    let stops = study.pruner.stops(&timeline, record.number, epoch);
+    tx.keep_timeline(record.study, timeline);
+    Ok(stops)
+}
+
+/// The share of the validation images that an epoch's report says were classified rightly.
+fn accuracy(epoch: &Epoch) -> f64 {
+    f64::from(epoch.validation_correct) / f64::from(epoch.validation_count.max(1))
 }
 
 async fn record_lease(
@@ -539,7 +616,6 @@ async fn record_epoch(
     epoch: &Epoch,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let score = f64::from(epoch.validation_correct) / f64::from(epoch.validation_count.max(1));
     sqlx::query(
         "INSERT INTO epochs (study_id, number, epoch, step, validation_score, mean_loss,
              state_sha256, attempt, reported_millis)
@@ -553,7 +629,7 @@ async fn record_epoch(
     .bind(record.number.0)
     .bind(epoch.epoch)
     .bind(i64::try_from(epoch.step).unwrap_or(i64::MAX))
-    .bind(score)
+    .bind(accuracy(epoch))
     .bind(f64::from(epoch.mean_loss))
     .bind(epoch.state_sha256.as_str())
     .bind(record.attempt)

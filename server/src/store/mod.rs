@@ -1,8 +1,10 @@
 //! What is remembered, in SQLite: the only place with SQL. Every change of a trial is one immediate
 //! transaction; what it decides is decided by `tabsweep_study`.
 
+mod events;
 mod leases;
 mod numerics;
+mod operator;
 mod rows;
 mod studies;
 mod trials;
@@ -19,7 +21,7 @@ use sqlx::{
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
-pub use leases::{LeaseRecord, Leased, NextLease};
+pub use leases::{Heard, LeaseRecord, Leased, NextLease};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
 pub use uploads::Uploads;
@@ -66,6 +68,18 @@ pub enum StoreError {
         study: StudyId,
         /// The number asked for.
         number: TrialNumber,
+    },
+    /// No such study.
+    #[error("there is no study {study}")]
+    NoStudy {
+        /// The id asked for.
+        study: StudyId,
+    },
+    /// The study has ended, and can't be held or go on as it is.
+    #[error("study {study} has finished; extend its budget to have it run again")]
+    StudyFinished {
+        /// The study.
+        study: StudyId,
     },
     /// No lease with this token was ever granted.
     #[error("no lease has this token")]
@@ -161,7 +175,9 @@ impl Store {
             .max_connections(4)
             .connect_with(options.read_only(true))
             .await?;
-        Ok(Self { writer, readers })
+        let store = Self { writer, readers };
+        store.tell_events_from_before().await?;
+        Ok(store)
     }
 
     async fn begin(&self) -> Result<Tx, StoreError> {

@@ -6,8 +6,10 @@ use tabsweep_study::{Timestamp, Trial};
 
 use super::{
     Store, StoreError, Tx,
+    events::move_trial,
     leases::end_lease,
-    rows::{json_column, save_trial, u32_column},
+    rows::{json_column, u32_column},
+    studies::study_in,
 };
 
 impl Store {
@@ -24,7 +26,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT study_id, trial FROM trials
-             WHERE state IN ('waiting', 'running', 'checking') AND numerics <> ?",
+             WHERE state IN ('waiting', 'running', 'checking', 'paused') AND numerics <> ?",
         )
         .bind(numerics.0)
         .fetch_all(&mut *tx)
@@ -37,7 +39,9 @@ impl Store {
                 end_lease(&mut tx, &lease.token, "outdated", now).await?;
             }
             forget_epochs(&mut tx, study, trial.number).await?;
-            save_trial(&mut tx, study, &trial.begun_anew(numerics, None)?, now.0).await?;
+            let stops_at = study_in(&mut tx, study).await?.study.first_stop(&trial);
+            let anew = trial.clone().begun_anew(numerics, stops_at)?;
+            move_trial(&mut tx, study, Some(&trial), &anew, now).await?;
             begun += 1;
         }
         tx.commit().await?;
@@ -58,6 +62,7 @@ async fn forget_epochs(tx: &mut Tx, study: StudyId, number: TrialNumber) -> Resu
 #[cfg(test)]
 mod tests {
     use sqlx::sqlite::SqliteConnectOptions;
+    use tabsweep_study::EventKind;
 
     use super::*;
 
@@ -65,6 +70,18 @@ mod tests {
     const OLD_TRIAL: &str = r#"{"number":0,"parameters":{"learning_rate":0.0031415926535897933,
         "epochs":2},"seed":"18446744073709551615","attempts":1,"losses":0,"checkpoint":null,
         "refused":[3],"state":{"state":"waiting"}}"#;
+
+    /// A study as it was stored before there were budgets, weights and pruners.
+    const OLD_STUDY: &str = r#"{"name":"s","dataset":"d","objective":"validation_accuracy",
+        "trials":2,"seed":"1","sampler":"random","enqueued":[],"space":{}}"#;
+
+    fn old_data() -> String {
+        let blob = format!(r#"{{"sha256":"{:064x}","bytes":1}}"#, 1);
+        format!(
+            r#"{{"name":"d","classes":10,"height":28,"width":28,
+            "training":{blob},"validation":{blob},"test":{blob}}}"#
+        )
+    }
 
     /// A database of the first schema with a study and a trial.
     async fn write_first_schema(file: &std::path::Path) {
@@ -75,7 +92,9 @@ mod tests {
         let mut migrator = sqlx::migrate!("./migrations");
         migrator.migrations.to_mut().truncate(1);
         migrator.run(&pool).await.unwrap();
-        sqlx::query("INSERT INTO studies VALUES (1, 's', 'running', '{}', '{}', 0)")
+        sqlx::query("INSERT INTO studies VALUES (1, 's', 'running', ?, ?, 0)")
+            .bind(OLD_STUDY)
+            .bind(old_data())
             .execute(&pool)
             .await
             .unwrap();
@@ -99,7 +118,16 @@ mod tests {
         let trial = store.trial(StudyId(1), TrialNumber(0)).await.unwrap();
         let mut expected: serde_json::Value = serde_json::from_str(OLD_TRIAL).unwrap();
         expected["numerics"] = 1.into();
+        expected["rungs"] = 0.into();
+        expected["stops_at"] = serde_json::Value::Null;
         assert_eq!(serde_json::to_value(trial.unwrap()).unwrap(), expected);
+        let study = store.study(StudyId(1)).await.unwrap().unwrap().study;
+        assert_eq!((study.budget.trials, study.weight), (2, 1.0));
+        let events = store.events(StudyId(1)).await.unwrap();
+        assert!(
+            matches!(&events[..], [event] if matches!(event.kind, EventKind::Suggested { .. })),
+            "{events:?}"
+        );
         let now = Timestamp(1);
         assert_eq!(
             store.begin_outdated_anew(Numerics(1), now).await.unwrap(),

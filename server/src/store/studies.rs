@@ -224,25 +224,26 @@ fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, Stor
     Ok(counts)
 }
 
-/// Ends the study if nothing is left to do.
-pub(super) async fn finish_study_if_done(tx: &mut Tx, id: StudyId) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT definition FROM studies WHERE id = ?")
-        .bind(id.0)
-        .fetch_one(&mut **tx)
-        .await?;
-    let study: Study = json_column(&row, "definition")?;
-    let rows = sqlx::query(
-        "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = ? GROUP BY state",
-    )
-    .bind(id.0)
-    .fetch_all(&mut **tx)
-    .await?;
-    if counts_from_rows(&rows, study.budget.trials)?.ended() >= study.budget.trials {
-        sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
-            .bind(state_name(StudyState::Finished))
+/// The study with this id.
+pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<StoredStudy, StoreError> {
+    let row =
+        sqlx::query("SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?")
             .bind(id.0)
-            .execute(&mut **tx)
-            .await?;
-    }
+            .fetch_optional(&mut **tx)
+            .await?
+            .ok_or(StoreError::NoStudy { study: id })?;
+    study_from_row(&row)
+}
+
+pub(super) async fn save_study_state(
+    tx: &mut Tx,
+    id: StudyId,
+    state: StudyState,
+) -> Result<(), StoreError> {
+    sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
+        .bind(state_name(state))
+        .bind(id.0)
+        .execute(&mut **tx)
+        .await?;
     Ok(())
 }

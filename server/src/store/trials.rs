@@ -8,8 +8,8 @@ use tabsweep_study::{
 
 use super::{
     Store, StoreError, StoredStudy,
-    rows::{hash_column, json_column, load_trial, save_trial, u32_column},
-    studies::finish_study_if_done,
+    events::move_trial,
+    rows::{hash_column, json_column, load_trial, u32_column},
 };
 
 /// What a claim says, as far as the order of checking goes.
@@ -383,9 +383,8 @@ impl Store {
                 .into());
             }
         };
-        let trial = verdict(trial)?;
-        save_trial(&mut tx, *study, &trial, now.0).await?;
-        finish_study_if_done(&mut tx, *study).await?;
+        let after = verdict(trial.clone())?;
+        move_trial(&mut tx, *study, Some(&trial), &after, now).await?;
         let credit = if is_right {
             "UPDATE volunteers SET verified = verified + 1 WHERE id = ?"
         } else {

@@ -3,11 +3,14 @@
 //! have failed.
 
 use std::{
+    collections::BTreeMap,
     ops::{Deref, DerefMut},
     sync::Arc,
 };
 
 use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use tabsweep_protocol::StudyId;
+use tabsweep_study::Timeline;
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, oneshot},
@@ -34,6 +37,8 @@ struct Group {
     is_awaited: bool,
     /// Who waits for the commit.
     waiting: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
+    /// Pasts of studies as far as they have been read here.
+    timelines: BTreeMap<StudyId, Timeline>,
 }
 
 /// One change of the database: all of it happens at [`Tx::commit`], or nothing.
@@ -51,6 +56,7 @@ impl Writer {
             is_half_done: false,
             is_awaited: false,
             waiting: Vec::new(),
+            timelines: BTreeMap::new(),
         };
         Ok(Self {
             group: Arc::new(Mutex::new(group)),
@@ -114,6 +120,7 @@ impl Group {
 
     async fn undo_half_change(&mut self) -> Result<(), sqlx::Error> {
         if std::mem::take(&mut self.is_half_done) && self.is_open {
+            self.timelines.clear();
             self.run("ROLLBACK TO change").await?;
             self.run("RELEASE change").await?;
         }
@@ -148,6 +155,8 @@ impl Group {
         let _ = self.run("ROLLBACK").await;
         self.is_open = false;
         self.is_half_done = false;
+        // They may tell of changes that did not happen.
+        self.timelines.clear();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Err(error.clone()));
         }
@@ -181,6 +190,20 @@ impl Tx {
         match committed.await {
             Ok(result) => result.map_err(|source| StoreError::Commit { source }),
             Err(_) => Err(sqlx::Error::PoolClosed.into()),
+        }
+    }
+}
+
+impl Tx {
+    /// A study's past as far as it has been read before; read on from there, and give it back.
+    pub(super) fn take_timeline(&mut self, study: StudyId) -> Option<Timeline> {
+        self.group.as_mut()?.timelines.remove(&study)
+    }
+
+    /// Keeps a study's past for the next change; it is forgotten if this one is given up.
+    pub(super) fn keep_timeline(&mut self, study: StudyId, timeline: Timeline) {
+        if let Some(group) = self.group.as_mut() {
+            group.timelines.insert(study, timeline);
         }
     }
 }

@@ -9,6 +9,8 @@ mod clocks;
 mod leases;
 mod limits;
 mod numerics;
+mod operator;
+mod replay;
 mod restart;
 mod studies;
 mod support;

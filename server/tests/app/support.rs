@@ -162,18 +162,9 @@ impl TestServer {
         worker
     }
 
-    /// Trains what a lease asks for, as an honest worker does.
+    /// Trains what a lease asks for from its beginning, as an honest worker does.
     pub fn train(&self, lease: &Lease) -> Trained {
-        let split = Split::of(self.data.train()).unwrap();
-        let (training, validation) = (
-            blob::encode(&split.training),
-            blob::encode(&split.validation),
-        );
-        let data = TrainingData::from_blobs(training, validation, 10).unwrap();
-        let setting = serde_json::to_value(&lease.parameters).unwrap();
-        let setting: Map<String, Value> = setting.as_object().unwrap().clone();
-        let hyperparameters = Hyperparameters::from_json(&setting).unwrap();
-        let mut training = Training::new(hyperparameters, lease.seed.0, data).unwrap();
+        let mut training = self.training(lease);
         let checkpoint = training.checkpoint();
         loop {
             if let Progress::Finished(figures) = training.advance().unwrap() {
@@ -187,12 +178,55 @@ impl TestServer {
         }
     }
 
+    /// Trains until `epochs` are done, and scores them.
+    pub fn train_to(&self, lease: &Lease, epochs: usize) -> Rested {
+        let mut training = self.training(lease);
+        loop {
+            match training.advance().unwrap() {
+                Progress::Epoch(figures) if figures.epoch == epochs => {
+                    let bytes = training.checkpoint();
+                    return Rested {
+                        sha256: sha256_hex(&bytes).parse().unwrap(),
+                        bytes,
+                        step: training.step(),
+                        correct: u32::try_from(figures.validation_correct).unwrap(),
+                        count: u32::try_from(figures.validation_count).unwrap(),
+                    };
+                }
+                Progress::Finished(_) => panic!("it has fewer epochs"),
+                _ => {}
+            }
+        }
+    }
+
+    fn training(&self, lease: &Lease) -> Training {
+        let split = Split::of(self.data.train()).unwrap();
+        let (training, validation) = (
+            blob::encode(&split.training),
+            blob::encode(&split.validation),
+        );
+        let data = TrainingData::from_blobs(training, validation, 10).unwrap();
+        let setting = serde_json::to_value(&lease.parameters).unwrap();
+        let setting: Map<String, Value> = setting.as_object().unwrap().clone();
+        let hyperparameters = Hyperparameters::from_json(&setting).unwrap();
+        Training::new(hyperparameters, lease.seed.0, data).unwrap()
+    }
+
     /// Uploads bytes; the status of the answer.
     pub async fn upload(&self, token: &LeaseToken, sha256: &str, bytes: &[u8]) -> u16 {
         let url = self.url(&format!("/api/uploads/{sha256}"));
         let request = http().put(url).bearer_auth(token).body(bytes.to_vec());
         request.send().await.unwrap().status().as_u16()
     }
+}
+
+/// A trial at its rung.
+pub struct Rested {
+    pub bytes: Vec<u8>,
+    pub sha256: Sha256,
+    pub step: u64,
+    pub correct: u32,
+    pub count: u32,
 }
 
 pub struct Trained {

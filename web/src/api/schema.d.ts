@@ -255,7 +255,65 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Pauses, resumes, stops or extends a study. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["StudyChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["StudyDetail"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         trace?: never;
     };
     "/api/studies/{id}/events": {
@@ -284,6 +342,55 @@ export interface paths {
                     };
                     content: {
                         "text/event-stream": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/importance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How much each hyper-parameter matters for the score, most important first. Empty while there are
+         *     too few scores to tell.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImportanceRow"][];
                     };
                 };
                 404: {
@@ -407,7 +514,65 @@ export interface paths {
             };
         };
         put?: never;
-        post?: never;
+        /** Queues a setting of the operator's own: it is the next to be trained. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["OwnSetting"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TrialDetail"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -456,6 +621,70 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/trials/{number}/requeue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Has a trial trained once more from its beginning, wherever it stands. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                    /** @description The trial's number */
+                    number: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TrialDetail"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -766,7 +995,17 @@ export interface components {
          * @description Why a worker does nothing.
          * @enum {string}
          */
-        Idle: "connecting" | "asking" | "no_study" | "all_finished" | "all_leased" | "not_trusted" | "server_trouble" | "failed" | "stopped" | "outdated";
+        Idle: "connecting" | "asking" | "no_study" | "all_finished" | "paused" | "all_leased" | "not_trusted" | "server_trouble" | "failed" | "stopped" | "outdated";
+        /** @description How much a hyper-parameter matters. */
+        ImportanceRow: {
+            /**
+             * Format: double
+             * @description Its share of what all of them matter, from 0 to 1.
+             */
+            importance: number;
+            /** @description Its name. */
+            parameter: string;
+        };
         /** @description A place on the leaderboard. */
         LeaderboardRow: {
             /**
@@ -874,6 +1113,11 @@ export interface components {
          * @description Version of a trainer's numeric contract: equal versions give equal bits.
          */
         Numerics: number;
+        /** @description A setting of the operator's own. */
+        OwnSetting: {
+            /** @description Hyper-parameters by name; what is left out is the sampler's choice. */
+            parameters: components["schemas"]["BTreeMap"];
+        };
         /** @description An error for people and programs. */
         Problem: {
             /** @description Column of the offending text, from 1. */
@@ -913,6 +1157,35 @@ export interface components {
         Seed: string;
         /** @description SHA-256 of some bytes: 64 lower-case hexadecimal digits. */
         Sha256: string;
+        /** @description What an operator changes of a study; what is left out stays. */
+        StudyChange: {
+            /**
+             * @description `paused` lets no more trials begin, `running` lets them begin again, `finished` ends the study
+             *     now and cancels trials that have not ended.
+             * @example paused
+             */
+            state?: string | null;
+            /**
+             * Format: double
+             * @description The verified score that is good enough.
+             */
+            target_score?: number | null;
+            /**
+             * Format: int32
+             * @description How many settings are tried.
+             */
+            trials?: number | null;
+            /**
+             * Format: int32
+             * @description Seconds from its creation until no trial begins any more.
+             */
+            wall_secs?: number | null;
+            /**
+             * Format: double
+             * @description Its share of the workers beside other studies that run, in proportion to theirs.
+             */
+            weight?: number | null;
+        };
         /** @description A study with its definition and its workers. */
         StudyDetail: components["schemas"]["StudySummary"] & {
             /**
@@ -920,13 +1193,20 @@ export interface components {
              * @description Number of classes.
              */
             classes: number;
+            /**
+             * @description Whether higher scores are better, `maximize` or `minimize`.
+             * @example maximize
+             */
+            direction: string;
             /** @description Settings of the operator's own, tried first. */
             enqueued: components["schemas"]["BTreeMap"][];
             /**
-             * @description What is maximised.
+             * @description What ranks its trials.
              * @example validation_accuracy
              */
             objective: string;
+            /** @description Who stops trials early: its `type`, with its options. */
+            pruner: Record<string, never>;
             /**
              * @description Who suggests.
              * @example random
@@ -938,6 +1218,21 @@ export interface components {
             space: {
                 [key: string]: Record<string, never>;
             };
+            /**
+             * Format: double
+             * @description The verified score that is good enough.
+             */
+            target_score?: number | null;
+            /**
+             * Format: int32
+             * @description Seconds from its creation until no trial begins any more.
+             */
+            wall_secs?: number | null;
+            /**
+             * Format: double
+             * @description Its share of the workers beside other studies that run, in proportion to theirs.
+             */
+            weight: number;
             /** @description Who is connected: workers on this study, and idle ones. */
             workers: components["schemas"]["WorkerView"][];
         };
@@ -1023,6 +1318,11 @@ export interface components {
         TrialCounts: {
             /**
              * Format: int32
+             * @description Not ended when their study was.
+             */
+            cancelled: number;
+            /**
+             * Format: int32
              * @description Claimed, being checked.
              */
             checking: number;
@@ -1036,6 +1336,16 @@ export interface components {
              * @description Ended with all attempts used up.
              */
             failed: number;
+            /**
+             * Format: int32
+             * @description Resting at a rung.
+             */
+            paused: number;
+            /**
+             * Format: int32
+             * @description Stopped for good by the pruner.
+             */
+            pruned: number;
             /**
              * Format: int32
              * @description With a worker.

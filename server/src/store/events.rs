@@ -1,0 +1,249 @@
+//! The events of studies: each change of a trial is stored with what it means for suggestions, and
+//! folded into timelines that are kept from one change to the next.
+
+use sqlx::Row;
+use tabsweep_protocol::{StudyId, TrialNumber};
+use tabsweep_study::{Event, EventKind, Study, StudyState, Timeline, Timestamp, Trial, TrialState};
+
+use super::{
+    Store, StoreError, StoredStudy, Tx,
+    rows::{json_column, save_trial, to_json, u32_column},
+    studies::{save_study_state, study_in},
+};
+
+impl Store {
+    /// The events of a study in their order.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn events(&self, study: StudyId) -> Result<Vec<Event>, StoreError> {
+        let rows = sqlx::query("SELECT event FROM events WHERE study_id = ? ORDER BY seq")
+            .bind(study.0)
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| json_column(row, "event")).collect()
+    }
+
+    /// Gives studies from before there were events those that their trials tell of, in the order in
+    /// which these changed last.
+    pub(super) async fn tell_events_from_before(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let rows = sqlx::query(
+            "SELECT study_id, trial FROM trials
+             WHERE study_id NOT IN (SELECT study_id FROM events)
+             ORDER BY study_id, changed_millis, number",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        let mut trials = Vec::new();
+        for row in &rows {
+            let study = StudyId(u32_column(row, "study_id")?);
+            trials.push((study, json_column::<Trial>(row, "trial")?));
+        }
+        for (study, trial) in &trials {
+            let parameters = trial.parameters.clone();
+            let kind = EventKind::Suggested { parameters };
+            let number = trial.number;
+            add_event(&mut tx, *study, &Event { number, kind }).await?;
+        }
+        for (study, trial) in &trials {
+            let mut waiting = trial.clone();
+            waiting.state = TrialState::Waiting;
+            let objective = study_in(&mut tx, *study).await?.study.objective;
+            if let Some(event) = Event::between(Some(&waiting), trial, objective) {
+                add_event(&mut tx, *study, &event).await?;
+            }
+        }
+        tx.commit().await
+    }
+
+    /// Ends studies whose time is over and that have nothing under way; which.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn finish_studies(&self, now: Timestamp) -> Result<Vec<StudyId>, StoreError> {
+        let due = self
+            .studies()
+            .await?
+            .into_iter()
+            .filter(|stored| stored.state == StudyState::Running && is_time_over(stored, now));
+        let mut finished = Vec::new();
+        for stored in due {
+            let mut tx = self.begin().await?;
+            if finish_if_done(&mut tx, stored.id, now).await? {
+                tx.commit().await?;
+                finished.push(stored.id);
+            }
+        }
+        Ok(finished)
+    }
+}
+
+/// Stores what a trial has become, with its event, and ends its study if that was the last.
+pub(super) async fn move_trial(
+    tx: &mut Tx,
+    study: StudyId,
+    before: Option<&Trial>,
+    after: &Trial,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    save_trial(tx, study, after, now.0).await?;
+    let has_moved = before.is_none_or(|before| before.state.name() != after.state.name());
+    if !has_moved {
+        return Ok(());
+    }
+    let objective = study_in(tx, study).await?.study.objective;
+    if let Some(event) = Event::between(before, after, objective) {
+        add_event(tx, study, &event).await?;
+    }
+    if after.state.has_ended() || matches!(after.state, TrialState::Paused(_)) {
+        finish_if_done(tx, study, now).await?;
+    }
+    Ok(())
+}
+
+/// Appends an event to its study's.
+pub(super) async fn add_event(
+    tx: &mut Tx,
+    study: StudyId,
+    event: &Event,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO events (study_id, seq, event)
+         SELECT ?1, COALESCE(MAX(seq) + 1, 0), ?2 FROM events WHERE study_id = ?1",
+    )
+    .bind(study.0)
+    .bind(to_json(event))
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// The study's past up to now, taken out of the writer's keeping: give it back with
+/// [`Tx::keep_timeline`].
+pub(super) async fn take_timeline(
+    tx: &mut Tx,
+    id: StudyId,
+    study: &Study,
+) -> Result<Timeline, StoreError> {
+    let mut timeline = tx
+        .take_timeline(id)
+        .unwrap_or_else(|| Timeline::new(study.objective));
+    let rows = sqlx::query("SELECT event FROM events WHERE study_id = ? AND seq >= ? ORDER BY seq")
+        .bind(id.0)
+        .bind(i64::try_from(timeline.folded()).unwrap_or(i64::MAX))
+        .fetch_all(&mut **tx)
+        .await?;
+    for row in &rows {
+        timeline.fold(json_column(row, "event")?);
+    }
+    Ok(timeline)
+}
+
+/// Whether no trial begins any more because of the time.
+pub(super) fn is_time_over(stored: &StoredStudy, now: Timestamp) -> bool {
+    let wall_secs = stored.study.budget.wall_secs;
+    wall_secs.is_some_and(|secs| stored.created.plus_secs(secs) <= now)
+}
+
+/// Ends the study if it runs and nothing is left to do, or its goal is reached; whether it did.
+pub(super) async fn finish_if_done(
+    tx: &mut Tx,
+    id: StudyId,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let stored = study_in(tx, id).await?;
+    if stored.state != StudyState::Running {
+        return Ok(false);
+    }
+    if !has_reached_target(tx, &stored).await? && has_more_to_do(tx, &stored, now).await? {
+        return Ok(false);
+    }
+    cancel_rest(tx, id, now).await?;
+    save_study_state(tx, id, StudyState::Finished).await?;
+    Ok(true)
+}
+
+async fn has_reached_target(tx: &mut Tx, stored: &StoredStudy) -> Result<bool, StoreError> {
+    let Some(target) = stored.study.budget.target_score else {
+        return Ok(false);
+    };
+    let row = sqlx::query(
+        "SELECT MAX(validation_score) AS best FROM trials WHERE study_id = ? AND state = 'verified'",
+    )
+    .bind(stored.id.0)
+    .fetch_one(&mut **tx)
+    .await?;
+    let best: Option<f64> = row.try_get("best")?;
+    let objective = stored.study.objective;
+    Ok(best.is_some_and(|best| {
+        let score = objective.score(best);
+        score == target || objective.direction().is_better(score, target)
+    }))
+}
+
+async fn has_more_to_do(
+    tx: &mut Tx,
+    stored: &StoredStudy,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let timeline = take_timeline(tx, stored.id, &stored.study).await?;
+    let begins = !is_time_over(stored, now)
+        && (timeline.suggested() < stored.study.budget.trials
+            || stored.study.pruner.promotable(&timeline).is_some());
+    tx.keep_timeline(stored.id, timeline);
+    if begins {
+        return Ok(true);
+    }
+    let under_way = sqlx::query(
+        "SELECT number FROM trials
+         WHERE study_id = ? AND state IN ('waiting', 'running', 'checking') LIMIT 1",
+    )
+    .bind(stored.id.0)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(under_way.is_some())
+}
+
+/// Cancels trials that are under way. Those that rest stay: more budget may let them go on.
+async fn cancel_rest(tx: &mut Tx, id: StudyId, now: Timestamp) -> Result<(), StoreError> {
+    for trial in trials_in(tx, id, UNDER_WAY).await? {
+        cancel(tx, id, &trial, now).await?;
+    }
+    Ok(())
+}
+
+/// States of trials that somebody works on, or will by himself.
+pub(super) const UNDER_WAY: &[&str] = &["waiting", "running", "checking"];
+
+/// A study's trials in these states.
+pub(super) async fn trials_in(
+    tx: &mut Tx,
+    id: StudyId,
+    states: &[&str],
+) -> Result<Vec<Trial>, StoreError> {
+    let mut trials = Vec::new();
+    for state in states {
+        let rows = sqlx::query("SELECT trial FROM trials WHERE study_id = ? AND state = ?")
+            .bind(id.0)
+            .bind(*state)
+            .fetch_all(&mut **tx)
+            .await?;
+        for row in &rows {
+            trials.push(json_column(row, "trial")?);
+        }
+    }
+    Ok(trials)
+}
+
+/// Cancels one trial and ends its lease.
+async fn cancel(tx: &mut Tx, id: StudyId, trial: &Trial, now: Timestamp) -> Result<(), StoreError> {
+    if let Some(lease) = trial.current_lease() {
+        super::leases::end_lease(tx, &lease.token, "cancelled", now).await?;
+    }
+    let cancelled = trial.clone().cancelled()?;
+    save_trial(tx, id, &cancelled, now.0).await?;
+    let number: TrialNumber = cancelled.number;
+    let kind = EventKind::Dropped;
+    add_event(tx, id, &Event { number, kind }).await
+}

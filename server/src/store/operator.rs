@@ -1,0 +1,158 @@
+//! What an operator does with a study that exists.
+
+use tabsweep_protocol::{LeaseToken, Numerics, Parameters, StudyId, TrialNumber};
+use tabsweep_study::{Extension, Study, StudyState, Timestamp, Trial, trial_seed};
+
+use super::{
+    Store, StoreError,
+    events::{UNDER_WAY, finish_if_done, move_trial, take_timeline, trials_in},
+    leases::end_lease,
+    rows::{load_trial, to_json},
+    studies::{save_study_state, study_in},
+};
+
+impl Store {
+    /// Lets no more trials of a study begin.
+    ///
+    /// # Errors
+    /// It has finished, or the database failed.
+    pub async fn pause_study(&self, id: StudyId) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if study_in(&mut tx, id).await?.state == StudyState::Finished {
+            return Err(StoreError::StudyFinished { study: id });
+        }
+        save_study_state(&mut tx, id, StudyState::Paused).await?;
+        tx.commit().await
+    }
+
+    /// Lets trials of a study begin again, if there is anything left to do.
+    ///
+    /// # Errors
+    /// It has finished, or the database failed.
+    pub async fn resume_study(&self, id: StudyId, now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        if study_in(&mut tx, id).await?.state == StudyState::Finished {
+            return Err(StoreError::StudyFinished { study: id });
+        }
+        save_study_state(&mut tx, id, StudyState::Running).await?;
+        finish_if_done(&mut tx, id, now).await?;
+        tx.commit().await
+    }
+
+    /// Ends a study now: what has not ended is cancelled. The leases that ended with it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn stop_study(
+        &self,
+        id: StudyId,
+        now: Timestamp,
+    ) -> Result<Vec<LeaseToken>, StoreError> {
+        let mut tx = self.begin().await?;
+        // First, so that the last trial's end does not look like the study's own.
+        save_study_state(&mut tx, id, StudyState::Finished).await?;
+        let mut ended = Vec::new();
+        for trial in trials_in(&mut tx, id, UNDER_WAY).await? {
+            if let Some(lease) = trial.current_lease() {
+                end_lease(&mut tx, &lease.token, "cancelled", now).await?;
+                ended.push(lease.token.clone());
+            }
+            let cancelled = trial.clone().cancelled()?;
+            move_trial(&mut tx, id, Some(&trial), &cancelled, now).await?;
+        }
+        tx.commit().await?;
+        Ok(ended)
+    }
+
+    /// Changes how far a study goes. One that has finished runs again if that gives it more to do.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn extend_study(
+        &self,
+        id: StudyId,
+        extension: Extension,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        let stored = study_in(&mut tx, id).await?;
+        save_definition(&mut tx, id, &stored.study.extended(extension)).await?;
+        if stored.state != StudyState::Paused {
+            save_study_state(&mut tx, id, StudyState::Running).await?;
+            finish_if_done(&mut tx, id, now).await?;
+        }
+        tx.commit().await
+    }
+
+    /// Queues a setting of the operator's own, completed by the sampler; it is trained to its end. A
+    /// budget that is used up grows by one, and a study that has finished runs again.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn enqueue(
+        &self,
+        id: StudyId,
+        own: &Parameters,
+        numerics: Numerics,
+        now: Timestamp,
+    ) -> Result<TrialNumber, StoreError> {
+        let mut tx = self.begin().await?;
+        let stored = study_in(&mut tx, id).await?;
+        let timeline = take_timeline(&mut tx, id, &stored.study).await?;
+        let number = TrialNumber(timeline.suggested());
+        let parameters = stored.study.complete(own, timeline.history(), number);
+        tx.keep_timeline(id, timeline);
+        if number.0 >= stored.study.budget.trials {
+            let extension = Extension {
+                trials: Some(number.0 + 1),
+                ..Extension::default()
+            };
+            save_definition(&mut tx, id, &stored.study.clone().extended(extension)).await?;
+        }
+        if stored.state == StudyState::Finished {
+            save_study_state(&mut tx, id, StudyState::Running).await?;
+        }
+        let seed = trial_seed(stored.study.seed, number);
+        let trial = Trial::new(number, parameters, seed, numerics);
+        move_trial(&mut tx, id, None, &trial, now).await?;
+        tx.commit().await?;
+        Ok(number)
+    }
+
+    /// Has a trial trained once more from its beginning; the lease that ended with that, if one did.
+    /// A study that has finished runs again.
+    ///
+    /// # Errors
+    /// There is no such trial, or the database failed.
+    pub async fn requeue(
+        &self,
+        id: StudyId,
+        number: TrialNumber,
+        now: Timestamp,
+    ) -> Result<Option<LeaseToken>, StoreError> {
+        let mut tx = self.begin().await?;
+        let before = load_trial(&mut tx, id, number).await?;
+        let stored = study_in(&mut tx, id).await?;
+        let ended = before.current_lease().map(|lease| lease.token.clone());
+        if let Some(token) = &ended {
+            end_lease(&mut tx, token, "requeued", now).await?;
+        }
+        let stops_at = stored.study.first_stop(&before);
+        let after = before.clone().requeued(stops_at);
+        move_trial(&mut tx, id, Some(&before), &after, now).await?;
+        if stored.state == StudyState::Finished {
+            save_study_state(&mut tx, id, StudyState::Running).await?;
+        }
+        tx.commit().await?;
+        Ok(ended)
+    }
+}
+
+async fn save_definition(tx: &mut super::Tx, id: StudyId, study: &Study) -> Result<(), StoreError> {
+    sqlx::query("UPDATE studies SET definition = ? WHERE id = ?")
+        .bind(to_json(study))
+        .bind(id.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
