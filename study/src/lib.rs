@@ -17,6 +17,7 @@ mod study;
 mod time;
 mod timeline;
 mod trial;
+mod unit;
 
 pub use event::{Event, EventKind};
 pub use importance::importance;
@@ -25,7 +26,10 @@ pub use objective::{Direction, Objective};
 pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};
 pub use ranking::{Standing, rank};
 pub use rung::Rung;
-pub use sampler::{Finished, History, RandomSampler, Sampler, SamplerKind, sampler, trial_seed};
+pub use sampler::{
+    Finished, History, RandomSampler, Sampler, SamplerKind, SobolSampler, TpeSampler, sampler,
+    trial_seed,
+};
 pub use space::{Choices, Distribution, FloatRange, IntRange, Space, SpaceError};
 pub use study::{Budget, Extension, Study, StudyState};
 pub use time::Timestamp;

@@ -1,6 +1,10 @@
 //! Which setting comes next. A sampler is a pure function of the space, of what is known and of a
 //! seed, so that every server process suggests the same and a sweep can be replayed.
 
+mod parzen;
+mod sobol;
+mod tpe;
+
 use std::collections::BTreeMap;
 
 use rand::{Rng, SeedableRng};
@@ -8,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
+pub use self::{sobol::SobolSampler, tpe::TpeSampler};
 use crate::{Direction, Space};
 
 /// A setting and the score it reached.
@@ -56,12 +61,18 @@ pub trait Sampler {
 pub enum SamplerKind {
     /// [`RandomSampler`].
     Random,
+    /// [`SobolSampler`].
+    Sobol,
+    /// [`TpeSampler`].
+    Tpe,
 }
 
 /// The sampler of that name.
 pub fn sampler(kind: SamplerKind) -> &'static dyn Sampler {
     match kind {
         SamplerKind::Random => &RandomSampler,
+        SamplerKind::Sobol => &SobolSampler,
+        SamplerKind::Tpe => &TpeSampler,
     }
 }
 
@@ -103,41 +114,4 @@ fn stream(seed: Seed, number: TrialNumber, purpose: Purpose) -> ChaCha8Rng {
 }
 
 #[cfg(test)]
-mod tests {
-    use tabsweep_protocol::Value;
-
-    use super::*;
-    use crate::{Distribution, FloatRange};
-
-    fn space() -> Space {
-        let range = FloatRange::new(1e-4, 1e-1, true).unwrap();
-        Space([("learning_rate".to_owned(), Distribution::Float(range))].into())
-    }
-
-    fn suggest(seed: u64, number: u32) -> Value {
-        let history = History {
-            direction: Direction::Maximize,
-            finished: &[],
-            running: &BTreeMap::new(),
-        };
-        let setting = RandomSampler.suggest(&space(), history, Seed(seed), TrialNumber(number));
-        setting["learning_rate"].clone()
-    }
-
-    #[test]
-    fn suggestions_depend_on_seed_and_number_alone() {
-        assert_eq!(suggest(1, 7), suggest(1, 7));
-        assert_ne!(suggest(1, 7), suggest(1, 8));
-        assert_ne!(suggest(1, 7), suggest(2, 7));
-    }
-
-    /// Recorded sweeps can be replayed only while these hold.
-    #[test]
-    fn suggestions_do_not_drift() {
-        assert_eq!(suggest(2016, 0), Value::Float(GOLDEN_LEARNING_RATE));
-        assert_eq!(trial_seed(Seed(2016), TrialNumber(0)), Seed(GOLDEN_SEED));
-    }
-
-    const GOLDEN_LEARNING_RATE: f64 = 0.003467718981003148;
-    const GOLDEN_SEED: u64 = 2_111_930_018_850_826_605;
-}
+mod tests;

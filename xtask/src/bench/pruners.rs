@@ -138,7 +138,7 @@ fn pruners() -> [Pruner; 8] {
 }
 
 fn searches() -> Vec<Search> {
-    let samplers = [SamplerKind::Random];
+    let samplers = [SamplerKind::Random, SamplerKind::Tpe];
     let with_all = |sampler| pruners().map(|pruner| Search { sampler, pruner });
     samplers.into_iter().flat_map(with_all).collect()
 }
