@@ -72,7 +72,7 @@ mod learning {
             number: TrialNumber(number),
             parameters: RandomSampler.suggest(space, nothing, Seed(9), TrialNumber(number)),
             score,
-            stopped_at: (number % 3 == 0).then_some(1 + number % 2),
+            stopped_at: number.is_multiple_of(3).then_some(1 + number % 2),
         }
     }
 
