@@ -113,6 +113,8 @@ pub fn measure(workspace: &Workspace, options: &LoadOptions) -> Result<(), Bench
     if stages.run("server and simulator", || Ok(build(workspace)?)) != Outcome::Passed {
         return Err(BenchError::NotSetUp);
     }
+    // Before anything is measured: file systems are slow for a while where much was just deleted.
+    empty(&workspace.load_state())?;
     let mut report = Report::new(Machine::found(BTreeMap::new()));
     for store in &options.stores {
         let postgres = match store {
@@ -180,12 +182,12 @@ fn rounds_of(
     rounds: u8,
 ) -> Result<Vec<Measured>, LoadError> {
     let mut measured = Vec::new();
-    for _ in 0..rounds {
+    for round in 0..rounds {
         let folder = workspace.load_state();
-        let state = folder.join("state");
-        empty(&state)?;
+        let store = postgres.map_or("SQLite", |_| "PostgreSQL");
+        let state = folder.join(format!("{} on {store}, {round}", case.name()));
         let database = postgres.map(Postgres::fresh_database).transpose()?;
-        let server = Server::start(workspace, &folder, case, database.as_deref())?;
+        let server = Server::start(workspace, (&folder, &state), case, database.as_deref())?;
         let before = server.cpu_secs();
         let mut simulator = Command::new(workspace.simulator());
         simulator

@@ -46,13 +46,14 @@ impl Server {
         Ok(help.contains("--database-url"))
     }
 
-    /// Starts a server on an empty state folder in `folder`, and on `database`, if one is given.
+    /// Starts a server on the state folder `state` and on `database`, if one is given. What it needs
+    /// besides stands in `folder`.
     ///
     /// # Errors
     /// Files can't be written, or it does not start.
     pub fn start(
         workspace: &Workspace,
-        folder: &Path,
+        (folder, state): (&Path, &Path),
         case: &Case,
         database: Option<&str>,
     ) -> Result<Self, LoadError> {
@@ -79,7 +80,7 @@ impl Server {
                 "20000",
             ])
             .arg("--state")
-            .arg(folder.join("state"))
+            .arg(state)
             .arg("--pages")
             .arg(&pages)
             .arg("--study")
