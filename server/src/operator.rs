@@ -2,7 +2,7 @@
 //! setting, have a trial trained once more. Decides what is sound; the store decides what is possible.
 
 use tabsweep_protocol::{Parameters, StopReason, StudyId, TrialNumber, Value};
-use tabsweep_study::{Distribution, Event, EventKind, Extension, Space, StudyState, Timeline};
+use tabsweep_study::{Distribution, Extension, Space, StudyState, Timeline};
 
 use crate::{
     app::App,
@@ -146,7 +146,10 @@ pub async fn enqueue(
 /// # Errors
 /// There is no such trial, or the database failed.
 pub async fn requeue(app: &App, study: StudyId, number: TrialNumber) -> Result<(), OperatorError> {
-    let lease = app.store.requeue(study, number, app.clock.now()).await?;
+    let lease = app
+        .store
+        .requeue(study, number, NUMERICS, app.clock.now())
+        .await?;
     if let Some(lease) = lease {
         app.roster.stop(&lease, StopReason::Cancelled);
     }
@@ -154,11 +157,7 @@ pub async fn requeue(app: &App, study: StudyId, number: TrialNumber) -> Result<(
     Ok(())
 }
 
-/// Verified trials that importance looks at.
-const MOST_JUDGED: u32 = 10_000;
-
-/// How much each hyper-parameter matters for the score, most important first; by the best verified
-/// trials, if there are many.
+/// How much each hyper-parameter matters for the score, most important first.
 ///
 /// # Errors
 /// The database failed.
@@ -166,22 +165,12 @@ pub async fn importance(
     app: &App,
     study: &StoredStudy,
 ) -> Result<Vec<(String, f64)>, OperatorError> {
-    let rows = app.store.verified_trials(study.id, MOST_JUDGED).await?;
     let mut timeline = Timeline::new(study.study.objective);
-    for row in rows {
-        let (number, parameters) = (row.trial.number, row.trial.parameters);
-        let score = study.study.objective.of(row.scores);
-        for kind in [
-            EventKind::Suggested { parameters },
-            EventKind::Verified { score },
-        ] {
-            timeline.fold(Event { number, kind });
-        }
+    for event in app.store.events(study.id).await? {
+        timeline.fold(event);
     }
-    Ok(tabsweep_study::importance(
-        &study.study.space,
-        timeline.history(),
-    ))
+    let space = &study.study.space;
+    Ok(tabsweep_study::importance(space, timeline.history()))
 }
 
 fn changed(app: &App, study: StudyId) {

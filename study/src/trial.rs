@@ -450,10 +450,11 @@ impl Trial {
         Ok(self)
     }
 
-    /// An operator wants it once more from the beginning, wherever it stands, to rest at `stops_at`
-    /// first. Whoever was refused may try again.
+    /// An operator wants it once more from the beginning, wherever it stands, under `numerics` and to
+    /// rest at `stops_at` first. Whoever was refused may try again.
     #[must_use]
-    pub fn requeued(mut self, stops_at: Option<u32>) -> Self {
+    pub fn requeued(mut self, numerics: Numerics, stops_at: Option<u32>) -> Self {
+        self.numerics = numerics;
         self.losses = 0;
         self.checkpoint = None;
         self.rungs = 0;

@@ -2,11 +2,12 @@
 //! folded into timelines that are kept from one change to the next.
 
 use sqlx::Row;
-use tabsweep_protocol::{StudyId, TrialNumber};
+use tabsweep_protocol::{LeaseToken, StudyId};
 use tabsweep_study::{Event, EventKind, Study, StudyState, Timeline, Timestamp, Trial, TrialState};
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    leases::end_lease,
     rows::{json_column, save_trial, to_json, u32_column},
     studies::{save_study_state, study_in},
 };
@@ -71,15 +72,16 @@ impl Store {
         for stored in due {
             let mut tx = self.begin().await?;
             if finish_if_done(&mut tx, stored.id, now).await? {
-                tx.commit().await?;
                 finished.push(stored.id);
             }
+            tx.commit().await?;
         }
         Ok(finished)
     }
 }
 
-/// Stores what a trial has become, with its event, and ends its study if that was the last.
+/// Stores what a trial has become, with its event, and ends its study if that was the last. In a study
+/// that has finished nothing waits any more: a trial that comes back is cancelled.
 pub(super) async fn move_trial(
     tx: &mut Tx,
     study: StudyId,
@@ -88,13 +90,16 @@ pub(super) async fn move_trial(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     save_trial(tx, study, after, now.0).await?;
-    let has_moved = before.is_none_or(|before| before.state.name() != after.state.name());
-    if !has_moved {
+    let place = |trial: &Trial| (trial.state.name(), trial.rungs);
+    if before.is_some_and(|before| place(before) == place(after)) {
         return Ok(());
     }
-    let objective = study_in(tx, study).await?.study.objective;
-    if let Some(event) = Event::between(before, after, objective) {
+    let stored = study_in(tx, study).await?;
+    if let Some(event) = Event::between(before, after, stored.study.objective) {
         add_event(tx, study, &event).await?;
+    }
+    if stored.state == StudyState::Finished && after.state == TrialState::Waiting {
+        return cancel(tx, study, after, now).await.map(drop);
     }
     if after.state.has_ended() || matches!(after.state, TrialState::Paused(_)) {
         finish_if_done(tx, study, now).await?;
@@ -159,7 +164,7 @@ pub(super) async fn finish_if_done(
     if !has_reached_target(tx, &stored).await? && has_more_to_do(tx, &stored, now).await? {
         return Ok(false);
     }
-    cancel_rest(tx, id, now).await?;
+    cancel_begun(tx, id, now).await?;
     save_study_state(tx, id, StudyState::Finished).await?;
     Ok(true)
 }
@@ -205,45 +210,40 @@ async fn has_more_to_do(
     Ok(under_way.is_some())
 }
 
-/// Cancels trials that are under way. Those that rest stay: more budget may let them go on.
-async fn cancel_rest(tx: &mut Tx, id: StudyId, now: Timestamp) -> Result<(), StoreError> {
-    for trial in trials_in(tx, id, UNDER_WAY).await? {
-        cancel(tx, id, &trial, now).await?;
-    }
-    Ok(())
-}
-
-/// States of trials that somebody works on, or will by himself.
-pub(super) const UNDER_WAY: &[&str] = &["waiting", "running", "checking"];
-
-/// A study's trials in these states.
-pub(super) async fn trials_in(
+/// Cancels trials that wait or that somebody works on; the leases that ended with them. Claims keep
+/// their right to a verdict, and trials at rest stay: more budget may let them go on.
+pub(super) async fn cancel_begun(
     tx: &mut Tx,
     id: StudyId,
-    states: &[&str],
-) -> Result<Vec<Trial>, StoreError> {
-    let mut trials = Vec::new();
-    for state in states {
-        let rows = sqlx::query("SELECT trial FROM trials WHERE study_id = ? AND state = ?")
-            .bind(id.0)
-            .bind(*state)
-            .fetch_all(&mut **tx)
-            .await?;
-        for row in &rows {
-            trials.push(json_column(row, "trial")?);
-        }
+    now: Timestamp,
+) -> Result<Vec<LeaseToken>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT trial FROM trials WHERE study_id = ? AND state IN ('waiting', 'running')",
+    )
+    .bind(id.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut ended = Vec::new();
+    for row in &rows {
+        ended.extend(cancel(tx, id, &json_column(row, "trial")?, now).await?);
     }
-    Ok(trials)
+    Ok(ended)
 }
 
-/// Cancels one trial and ends its lease.
-async fn cancel(tx: &mut Tx, id: StudyId, trial: &Trial, now: Timestamp) -> Result<(), StoreError> {
-    if let Some(lease) = trial.current_lease() {
-        super::leases::end_lease(tx, &lease.token, "cancelled", now).await?;
+/// Cancels one trial; the lease that ended with it, if one did.
+async fn cancel(
+    tx: &mut Tx,
+    id: StudyId,
+    trial: &Trial,
+    now: Timestamp,
+) -> Result<Option<LeaseToken>, StoreError> {
+    let ended = trial.current_lease().map(|lease| lease.token.clone());
+    if let Some(token) = &ended {
+        end_lease(tx, token, "cancelled", now).await?;
     }
     let cancelled = trial.clone().cancelled()?;
     save_trial(tx, id, &cancelled, now.0).await?;
-    let number: TrialNumber = cancelled.number;
-    let kind = EventKind::Dropped;
-    add_event(tx, id, &Event { number, kind }).await
+    let (number, kind) = (cancelled.number, EventKind::Dropped);
+    add_event(tx, id, &Event { number, kind }).await?;
+    Ok(ended)
 }

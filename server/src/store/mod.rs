@@ -3,6 +3,7 @@
 
 mod events;
 mod leases;
+mod next;
 mod numerics;
 mod operator;
 mod rows;

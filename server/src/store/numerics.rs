@@ -50,7 +50,11 @@ impl Store {
 }
 
 /// Their hashes are of states that nobody will reach again.
-async fn forget_epochs(tx: &mut Tx, study: StudyId, number: TrialNumber) -> Result<(), StoreError> {
+pub(super) async fn forget_epochs(
+    tx: &mut Tx,
+    study: StudyId,
+    number: TrialNumber,
+) -> Result<(), StoreError> {
     sqlx::query("DELETE FROM epochs WHERE study_id = ? AND number = ?")
         .bind(study.0)
         .bind(number.0)

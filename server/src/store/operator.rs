@@ -5,8 +5,9 @@ use tabsweep_study::{Extension, Study, StudyState, Timestamp, Trial, trial_seed}
 
 use super::{
     Store, StoreError,
-    events::{UNDER_WAY, finish_if_done, move_trial, take_timeline, trials_in},
+    events::{cancel_begun, finish_if_done, move_trial, take_timeline},
     leases::end_lease,
+    numerics::forget_epochs,
     rows::{load_trial, to_json},
     studies::{save_study_state, study_in},
 };
@@ -39,7 +40,8 @@ impl Store {
         tx.commit().await
     }
 
-    /// Ends a study now: what has not ended is cancelled. The leases that ended with it.
+    /// Ends a study now: trials that wait or that somebody works on are cancelled. The leases that
+    /// ended with it.
     ///
     /// # Errors
     /// The database failed.
@@ -49,17 +51,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<LeaseToken>, StoreError> {
         let mut tx = self.begin().await?;
-        // First, so that the last trial's end does not look like the study's own.
+        let ended = cancel_begun(&mut tx, id, now).await?;
         save_study_state(&mut tx, id, StudyState::Finished).await?;
-        let mut ended = Vec::new();
-        for trial in trials_in(&mut tx, id, UNDER_WAY).await? {
-            if let Some(lease) = trial.current_lease() {
-                end_lease(&mut tx, &lease.token, "cancelled", now).await?;
-                ended.push(lease.token.clone());
-            }
-            let cancelled = trial.clone().cancelled()?;
-            move_trial(&mut tx, id, Some(&trial), &cancelled, now).await?;
-        }
         tx.commit().await?;
         Ok(ended)
     }
@@ -119,7 +112,7 @@ impl Store {
         Ok(number)
     }
 
-    /// Has a trial trained once more from its beginning; the lease that ended with that, if one did.
+    /// Has a trial trained once more from its beginning under `numerics`; the lease that ended with that, if one did.
     /// A study that has finished runs again.
     ///
     /// # Errors
@@ -128,6 +121,7 @@ impl Store {
         &self,
         id: StudyId,
         number: TrialNumber,
+        numerics: Numerics,
         now: Timestamp,
     ) -> Result<Option<LeaseToken>, StoreError> {
         let mut tx = self.begin().await?;
@@ -137,12 +131,16 @@ impl Store {
         if let Some(token) = &ended {
             end_lease(&mut tx, token, "requeued", now).await?;
         }
-        let stops_at = stored.study.first_stop(&before);
-        let after = before.clone().requeued(stops_at);
-        move_trial(&mut tx, id, Some(&before), &after, now).await?;
+        if before.numerics != numerics {
+            forget_epochs(&mut tx, id, number).await?;
+        }
+        // First, because in a study that has finished nothing waits.
         if stored.state == StudyState::Finished {
             save_study_state(&mut tx, id, StudyState::Running).await?;
         }
+        let stops_at = stored.study.first_stop(&before);
+        let after = before.clone().requeued(numerics, stops_at);
+        move_trial(&mut tx, id, Some(&before), &after, now).await?;
         tx.commit().await?;
         Ok(ended)
     }

@@ -39,6 +39,8 @@ struct Group {
     waiting: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
     /// Pasts of studies as far as they have been read here.
     timelines: BTreeMap<StudyId, Timeline>,
+    /// Those that may tell of the change under way.
+    kept: Vec<StudyId>,
 }
 
 /// One change of the database: all of it happens at [`Tx::commit`], or nothing.
@@ -57,6 +59,7 @@ impl Writer {
             is_awaited: false,
             waiting: Vec::new(),
             timelines: BTreeMap::new(),
+            kept: Vec::new(),
         };
         Ok(Self {
             group: Arc::new(Mutex::new(group)),
@@ -71,6 +74,7 @@ impl Writer {
             group.fail(&source).await;
             return Err(StoreError::Commit { source });
         }
+        group.kept.clear();
         // From here on, giving up is giving up half-way.
         group.is_half_done = true;
         Ok(Tx {
@@ -120,7 +124,9 @@ impl Group {
 
     async fn undo_half_change(&mut self) -> Result<(), sqlx::Error> {
         if std::mem::take(&mut self.is_half_done) && self.is_open {
-            self.timelines.clear();
+            for study in self.kept.drain(..) {
+                self.timelines.remove(&study);
+            }
             self.run("ROLLBACK TO change").await?;
             self.run("RELEASE change").await?;
         }
@@ -204,6 +210,7 @@ impl Tx {
     pub(super) fn keep_timeline(&mut self, study: StudyId, timeline: Timeline) {
         if let Some(group) = self.group.as_mut() {
             group.timelines.insert(study, timeline);
+            group.kept.push(study);
         }
     }
 }

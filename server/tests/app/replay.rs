@@ -10,12 +10,15 @@ use crate::support::{TestServer, until};
 #[tokio::test]
 async fn a_finished_study_suggests_the_same_when_its_events_are_told_again() {
     let server = TestServer::empty().await;
-    let text = server.study_file().replace("trials = 2", "trials = 12");
+    // The last are not random: a sampler that learns begins after ten.
+    let text = server
+        .study_file()
+        .replace("trials = 2", "trials = 18\nsampler = \"tpe\"");
     tabsweep_server::studies::create(&server.app, &text)
         .await
         .unwrap();
     // Three at a time, so that trials are suggested while others run.
-    for _ in 0..4 {
+    for _ in 0..6 {
         let mut at_work = Vec::new();
         for _ in 0..3 {
             let mut worker = server.worker("worker").await;
@@ -47,5 +50,5 @@ async fn a_finished_study_suggests_the_same_when_its_events_are_told_again() {
         }
         timeline.fold(event);
     }
-    assert_eq!((suggested, timeline.history().finished.len()), (12, 12));
+    assert_eq!((suggested, timeline.history().finished.len()), (18, 18));
 }

@@ -466,7 +466,8 @@ impl Store {
             return;
         };
         let stops_at = self.pruner.stops_at(number, 0);
-        self.save(trial.requeued(stops_at), By::Operator);
+        let numerics = trial.numerics;
+        self.save(trial.requeued(numerics, stops_at), By::Operator);
         self.tally.requeued += 1;
         self.ends.remove(&number);
     }

@@ -1,0 +1,134 @@
+//! Which trial a worker gets next, or why it gets none.
+
+use std::collections::BTreeMap;
+
+use sqlx::Row;
+use tabsweep_protocol::{NoWorkReason, Numerics, StudyId, TrialNumber, VolunteerId};
+use tabsweep_study::{Pruner, Timestamp, Trial, trial_seed};
+
+use super::{
+    StoreError, StoredStudy, Tx,
+    events::{is_time_over, move_trial, take_timeline},
+    rows::{json_column, load_trial, u32_column},
+    studies::study_from_row,
+};
+
+/// Studies that run, the one first that has the fewest running trials for its weight.
+pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT id, state, definition, data, created_millis FROM studies
+         WHERE state = 'running' ORDER BY id",
+    )
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut studies = rows
+        .iter()
+        .map(study_from_row)
+        .collect::<Result<Vec<_>, _>>()?;
+    if studies.len() > 1 {
+        let mut shares = BTreeMap::new();
+        for study in &studies {
+            let running = count_running(tx, study.id).await?;
+            shares.insert(study.id, f64::from(running) / study.study.weight);
+        }
+        studies.sort_by(|a, b| shares[&a.id].total_cmp(&shares[&b.id]));
+    }
+    Ok(studies)
+}
+
+async fn count_running(tx: &mut Tx, study: StudyId) -> Result<u32, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS running FROM trials WHERE study_id = ? AND state = 'running'",
+    )
+    .bind(study.0)
+    .fetch_one(&mut **tx)
+    .await?;
+    u32_column(&row, "running")
+}
+
+pub(super) async fn why_none(tx: &mut Tx) -> Result<NoWorkReason, StoreError> {
+    let rows = sqlx::query("SELECT DISTINCT state FROM studies")
+        .fetch_all(&mut **tx)
+        .await?;
+    let states = rows
+        .iter()
+        .map(|row| row.try_get("state"))
+        .collect::<Result<Vec<&str>, _>>()?;
+    Ok(if states.contains(&"running") {
+        NoWorkReason::AllLeased
+    } else if states.contains(&"paused") {
+        NoWorkReason::Paused
+    } else if states.is_empty() {
+        NoWorkReason::NoStudy
+    } else {
+        NoWorkReason::AllFinished
+    })
+}
+
+/// The trial to hand out next, as it was if it existed and as it is to be leased: the first that waits
+/// and may go to this volunteer, else one that has earned to go on from its rung, else a new one.
+pub(super) async fn next_trial(
+    tx: &mut Tx,
+    study: &StoredStudy,
+    volunteer: VolunteerId,
+    numerics: Numerics,
+    now: Timestamp,
+) -> Result<Option<(Option<Trial>, Trial)>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' AND numerics = ?
+         ORDER BY number LIMIT 64",
+    )
+    .bind(study.id.0)
+    .bind(numerics.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    for row in rows {
+        let trial: Trial = json_column(&row, "trial")?;
+        if !trial.refused.contains(&volunteer) {
+            return Ok(Some((Some(trial.clone()), trial)));
+        }
+    }
+    if is_time_over(study, now) {
+        return Ok(None);
+    }
+    while let Some(number) = promotable(tx, study).await? {
+        let resting = load_trial(tx, study.id, number).await?;
+        let stops_at = study.study.pruner.stops_at(number, resting.rungs);
+        let promoted = resting.clone().promoted(stops_at)?;
+        if !promoted.refused.contains(&volunteer) {
+            return Ok(Some((Some(resting), promoted)));
+        }
+        move_trial(tx, study.id, Some(&resting), &promoted, now).await?;
+    }
+    let new = new_trial(tx, study, numerics).await?;
+    Ok(new.map(|trial| (None, trial)))
+}
+
+async fn promotable(tx: &mut Tx, study: &StoredStudy) -> Result<Option<TrialNumber>, StoreError> {
+    if study.study.pruner == Pruner::None {
+        return Ok(None);
+    }
+    let timeline = take_timeline(tx, study.id, &study.study).await?;
+    let promotable = study.study.pruner.promotable(&timeline);
+    tx.keep_timeline(study.id, timeline);
+    Ok(promotable)
+}
+
+/// The next setting, if the budget has one left.
+async fn new_trial(
+    tx: &mut Tx,
+    study: &StoredStudy,
+    numerics: Numerics,
+) -> Result<Option<Trial>, StoreError> {
+    let timeline = take_timeline(tx, study.id, &study.study).await?;
+    let number = TrialNumber(timeline.suggested());
+    let trial = (number.0 < study.study.budget.trials).then(|| {
+        let parameters = study.study.suggest(timeline.history(), number);
+        let seed = trial_seed(study.study.seed, number);
+        let mut trial = Trial::new(number, parameters, seed, numerics);
+        trial.stops_at = study.study.stops_at(number);
+        trial
+    });
+    tx.keep_timeline(study.id, timeline);
+    Ok(trial)
+}
