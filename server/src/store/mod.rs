@@ -4,6 +4,7 @@
 mod database;
 mod events;
 mod leases;
+mod memory;
 mod next;
 mod numerics;
 mod operator;
@@ -205,7 +206,7 @@ impl Store {
     /// # Errors
     /// The file can't be opened, or is of a newer version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        Self::on(Database::sqlite(file)?).await
+        Self::on(Database::sqlite(file, ServerId::drawn())?).await
     }
 
     /// Connects to PostgreSQL at `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, and brings the
@@ -214,13 +215,13 @@ impl Store {
     /// # Errors
     /// It can't be reached, or is of a newer version.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Self::on(Database::postgres(url)?).await
+        Self::on(Database::postgres(url, ServerId::drawn())?).await
     }
 
     async fn on(database: Database) -> Result<Self, StoreError> {
         database.migrate().await?;
         let store = Self {
-            writer: Writer::new(database.clone(), ServerId::drawn()),
+            writer: Writer::new(database.clone()),
             readers: database.readers(),
             database,
         };
