@@ -11,6 +11,7 @@ mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
+mod weights;
 mod writer;
 
 use std::{path::Path, sync::Arc, time::Duration};

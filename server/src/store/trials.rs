@@ -416,7 +416,7 @@ fn volunteer_from_row(row: &SqliteRow) -> Result<(VolunteerId, String), StoreErr
     ))
 }
 
-fn verified_from_row(row: &SqliteRow) -> Result<Option<VerifiedRow>, StoreError> {
+pub(super) fn verified_from_row(row: &SqliteRow) -> Result<Option<VerifiedRow>, StoreError> {
     let trial: Trial = json_column(row, "trial")?;
     let TrialState::Verified(verified) = trial.state.clone() else {
         return Ok(None);
