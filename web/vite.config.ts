@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
-import { offlinePage } from "./offline";
+import { offlinePage } from "./offline.ts";
 
 /** Found by browsers at each visit, so always under the same name; it rules over what lies beside it. */
 const SERVICE_WORKER = "service-worker";
