@@ -3,17 +3,17 @@
 
 mod arrival;
 mod classifier;
+mod handwriting;
 mod http;
 mod lender;
-mod picture;
 mod session;
 mod slice;
 mod socket;
 mod turn;
 
 pub use classifier::Classifier;
+pub use handwriting::Handwriting;
 pub use lender::Lender;
-pub use picture::{PictureError, digit};
 pub use session::Session;
 use wasm_bindgen::prelude::*;
 
@@ -27,14 +27,4 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn build() -> String {
     tabsweep_protocol::BUILD.to_owned()
-}
-
-/// Finds the digit in a picture and brings it into MNIST's form: 28×28, white on black. `rgba` is
-/// `[height, width, 4]`.
-///
-/// # Errors
-/// There is nothing in the picture, or its size is not that of its bytes.
-#[wasm_bindgen]
-pub fn digit_from_picture(rgba: &[u8], width: usize, height: usize) -> Result<Vec<u8>, JsError> {
-    Ok(picture::digit(rgba, width, height)?.to_vec())
 }

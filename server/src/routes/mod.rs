@@ -40,6 +40,7 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::requeue))
         .routes(routes!(events::events))
         .routes(routes!(models::list))
+        .routes(routes!(models::show))
         .routes(routes!(volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))

@@ -14,6 +14,7 @@ mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
+mod weights;
 mod writer;
 
 use std::{path::Path, sync::Arc};

@@ -432,7 +432,7 @@ fn volunteer_from_row(row: &AnyRow) -> Result<(VolunteerId, String), StoreError>
     ))
 }
 
-fn verified_from_row(row: &AnyRow) -> Result<Option<VerifiedRow>, StoreError> {
+pub(super) fn verified_from_row(row: &AnyRow) -> Result<Option<VerifiedRow>, StoreError> {
     let trial: Trial = json_column(row, "trial")?;
     let TrialState::Verified(verified) = trial.state.clone() else {
         return Ok(None);
