@@ -45,7 +45,11 @@ pub(crate) fn row(space: &Space, record: &TrialRecord) -> Vec<u8> {
         text(scores.map(|scores| scores.validation)),
         text(scores.map(|scores| scores.test)),
         text(record.weights_sha256()),
-        record.volunteer.as_deref().map(harmless).unwrap_or_default(),
+        record
+            .volunteer
+            .as_deref()
+            .map(harmless)
+            .unwrap_or_default(),
         record.started.map(iso).unwrap_or_default(),
         record.ended().map(iso).unwrap_or_default(),
     ];

@@ -6,9 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use tabsweep_trainer::architecture::{Architecture, TensorSpec};
 use tabsweep_trainer::tensor_file::TensorFile;
-use tabsweep_trainer::{
-    ArchitectureError, HyperparameterError, Hyperparameters, TensorFileError,
-};
+use tabsweep_trainer::{ArchitectureError, HyperparameterError, Hyperparameters, TensorFileError};
 
 use crate::metadata::{self, Provenance};
 use crate::{onnx, page, tensors};

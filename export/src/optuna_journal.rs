@@ -113,7 +113,9 @@ pub(crate) fn trial(exported: &ExportedStudy, record: &TrialRecord) -> Vec<u8> {
         let distribution = exported.study.space.0.get(name);
         setting.add(name, value, distribution);
     }
-    setting.others.extend(attributes(record));
+    for (name, value) in attributes(record) {
+        setting.others.insert(name, value);
+    }
     line(&CreateTrial {
         op_code: CREATE_TRIAL,
         worker_id: WORKER,
@@ -122,7 +124,9 @@ pub(crate) fn trial(exported: &ExportedStudy, record: &TrialRecord) -> Vec<u8> {
         state: state as u8,
         value: record.score(objective).filter(|_| state.is_finished()),
         values: None,
-        datetime_complete: state.is_finished().then(|| iso(record.changed.max(started))),
+        datetime_complete: state
+            .is_finished()
+            .then(|| iso(record.changed.max(started))),
         distributions: setting.distributions,
         params: setting.searched,
         user_attrs: setting.others,
@@ -195,12 +199,20 @@ fn attributes(record: &TrialRecord) -> impl Iterator<Item = (&'static str, Json)
         ("attempts", json!(trial.attempts)),
     ];
     let sometimes = [
-        ("volunteer", record.volunteer.as_ref().map(|name| json!(name))),
+        (
+            "volunteer",
+            record.volunteer.as_ref().map(|name| json!(name)),
+        ),
         ("test_score", scores.map(|scores| json!(scores.test))),
-        ("weights_sha256", record.weights_sha256().map(|hash| json!(hash))),
+        (
+            "weights_sha256",
+            record.weights_sha256().map(|hash| json!(hash)),
+        ),
     ];
     let known = |(name, value): (_, Option<Json>)| value.map(|value| (name, value));
-    always.into_iter().chain(sometimes.into_iter().filter_map(known))
+    always
+        .into_iter()
+        .chain(sometimes.into_iter().filter_map(known))
 }
 
 fn intermediate_values(record: &TrialRecord, objective: Objective) -> BTreeMap<u32, f64> {

@@ -43,6 +43,12 @@ impl TrialWriter {
         Self { study, format }
     }
 
+    /// The study.
+    #[must_use]
+    pub fn study(&self) -> &ExportedStudy {
+        &self.study
+    }
+
     /// What stands before the first trial.
     #[must_use]
     pub fn head(&self) -> Vec<u8> {

@@ -173,7 +173,10 @@ fn tensor(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
         dims: shape.iter().map(|&length| whole(length)).collect(),
         data_type: FLOAT,
         name: name.to_owned(),
-        raw_data: values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        raw_data: values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! transaction; what it decides is decided by `tabsweep_study`.
 
 mod events;
+mod export;
 mod leases;
 mod next;
 mod numerics;
