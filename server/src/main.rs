@@ -289,7 +289,13 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), CommandError> {
     match command {
         Command::Serve(args) => serve::serve(args.into_options()).await?,
-        Command::Study(command) => println!("{}", study(command).await?),
+        Command::Study(command) => {
+            let text = study(command).await?;
+            // An export has written what there is to see.
+            if !text.is_empty() {
+                println!("{text}");
+            }
+        }
         Command::Data(DataCommand::Fetch { sources }) => {
             let data = sources.into_sources().find(MNIST).await?;
             println!(

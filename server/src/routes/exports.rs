@@ -26,7 +26,7 @@ use crate::{
 pub(super) struct PagesFolder(pub(super) PathBuf);
 
 /// The built page that a model is put into, within that folder.
-const MODEL_PAGE: &str = "export/model.html";
+const MODEL_PAGE: &str = "export/model.html.template";
 
 /// Trials read from the store at a time.
 const PAGE: u32 = 500;

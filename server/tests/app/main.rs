@@ -4,8 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod blobs;
-mod claims;
 mod clocks;
+mod exports;
 mod leases;
 mod limits;
 mod numerics;
