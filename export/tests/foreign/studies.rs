@@ -10,8 +10,8 @@ use tabsweep_protocol::{
     VolunteerId, WorkerId,
 };
 use tabsweep_study::{
-    Grant, Lease, LeasePolicy, Pending, Rested, Scores, Study, StudyState, Timestamp, Trial,
-    TrialState, Verified,
+    Grant, LeasePolicy, Pending, Rested, Scores, Study, StudyState, Timestamp, Trial, TrialState,
+    Verified,
 };
 
 use crate::check;
@@ -80,7 +80,7 @@ fn states() -> [TrialState; 9] {
         validation: 0.75,
         test: 0.5,
     };
-    let running = Lease::new(grant(), LeasePolicy::default(), Timestamp(MORNING));
+    let leased = fresh(0).lease(grant(), LeasePolicy::default(), Timestamp(MORNING));
     let rested = Rested {
         epoch: 1,
         validation: 0.25,
@@ -89,7 +89,7 @@ fn states() -> [TrialState; 9] {
     };
     [
         TrialState::Waiting,
-        TrialState::Running(running),
+        leased.unwrap().state,
         TrialState::Checking(pending()),
         TrialState::Paused(rested),
         TrialState::Verified(Verified {
@@ -144,14 +144,14 @@ fn hash() -> Sha256 {
     "ab".repeat(32).parse().unwrap()
 }
 
+fn fresh(number: u32) -> Trial {
+    let number = TrialNumber(number);
+    Trial::new(number, setting(number.0), Seed(u64::MAX), Numerics(2))
+}
+
 fn record((number, state): (u32, TrialState)) -> TrialRecord {
     let has_begun = state != TrialState::Waiting;
-    let mut trial = Trial::new(
-        TrialNumber(number),
-        setting(number),
-        Seed(u64::MAX),
-        Numerics(2),
-    );
+    let mut trial = fresh(number);
     trial.state = state;
     trial.attempts = u32::from(has_begun);
     let epoch = |epoch: u32| EpochRecord {

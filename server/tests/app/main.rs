@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod blobs;
+mod claims;
 mod clocks;
 mod exports;
 mod leases;
