@@ -3,6 +3,7 @@
 mod auth;
 mod blobs;
 mod events;
+mod exports;
 mod health;
 mod models;
 mod pages;
@@ -14,7 +15,7 @@ mod volunteers;
 use std::path::Path;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     routing::{any, get},
 };
@@ -22,6 +23,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::SharedApp, problem::Problem, socket};
+use exports::PagesFolder;
 pub use volunteers::VolunteerName;
 
 /// Longest study file, in bytes.
@@ -39,6 +41,12 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
         .routes(routes!(events::events))
+        .routes(routes!(exports::safetensors))
+        .routes(routes!(exports::onnx))
+        .routes(routes!(exports::page))
+        .routes(routes!(exports::csv))
+        .routes(routes!(exports::json_lines))
+        .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
         .routes(routes!(models::show))
         .routes(routes!(volunteers::register))
@@ -56,6 +64,7 @@ pub fn router(app: SharedApp, pages: &Path) -> Router {
         .route("/api/{*rest}", any(no_route))
         .layer(DefaultBodyLimit::max(STUDY_FILE_BYTES))
         .layer(CompressionLayer::new().gzip(true))
+        .layer(Extension(PagesFolder(pages.to_owned())))
         .with_state(app)
         .merge(pages::router(pages))
 }

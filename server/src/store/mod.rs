@@ -3,6 +3,7 @@
 
 mod database;
 mod events;
+mod export;
 mod leases;
 mod memory;
 mod next;
