@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod models;
 mod pages;
+mod reproduction;
 mod studies;
 mod trials;
 mod uploads;
@@ -38,9 +39,10 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::list, trials::enqueue))
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
+        .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
         .routes(routes!(models::list))
-        .routes(routes!(volunteers::register))
+        .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))
