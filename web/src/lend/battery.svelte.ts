@@ -5,7 +5,8 @@ interface BatteryManager extends EventTarget {
   readonly charging: boolean;
 }
 
-interface WithBattery {
+/** A browser that may tell. */
+export interface WithBattery {
   getBattery?: () => Promise<BatteryManager>;
 }
 
