@@ -223,8 +223,9 @@ impl Worker {
             // What there was to do, the loop sees.
             Incoming::Rested => {}
             Incoming::Pace(pace) => {
-                self.pacer.change(pace);
-                self.rests_until_millis = f64::NEG_INFINITY;
+                if self.pacer.change(pace) {
+                    self.rests_until_millis = f64::NEG_INFINITY;
+                }
             }
             Incoming::Stop => {
                 self.handle(Event::Stop);

@@ -93,19 +93,24 @@ enum Pressure {
 }
 
 impl Pacer {
-    /// Takes over another wish.
-    pub(crate) fn change(&mut self, pace: Pace) {
-        if pace == self.pace {
-            return;
-        }
-        if pace.training_cores != self.pace.training_cores {
-            self.best = None;
-        }
-        self.pace = Pace {
+    /// Takes over another wish; whether a rest ends with it. It goes on when it is only that another
+    /// core has begun or ended.
+    pub(crate) fn change(&mut self, pace: Pace) -> bool {
+        let pace = Pace {
             power_percent: pace.power_percent.clamp(25, 100),
             ..pace
         };
-        self.forget_window();
+        let before = std::mem::replace(&mut self.pace, pace);
+        let same_wish = Pace {
+            training_cores: pace.training_cores,
+            ..before
+        } == pace;
+        if !same_wish {
+            self.forget_window();
+        } else if before != pace && self.slowdown() != Some(Slowdown::Busy) {
+            self.begin_trial();
+        }
+        !same_wish
     }
 
     /// Another trial begins: its speed is another.
@@ -278,6 +283,18 @@ mod tests {
         work(&mut pacer, 5_000.0, 600);
         assert_eq!(pacer.slowdown(), None);
         work(&mut pacer, 2_000.0, 300);
+        assert_eq!(pacer.slowdown(), Some(Slowdown::Busy));
+    }
+
+    #[test]
+    fn a_rest_outlasts_a_core_that_joins() {
+        let mut pacer = pacer(YIELDING);
+        work(&mut pacer, 3_000.0, 1_000);
+        work(&mut pacer, 2_000.0, 300);
+        pacer.change(Pace {
+            training_cores: 2,
+            ..YIELDING
+        });
         assert_eq!(pacer.slowdown(), Some(Slowdown::Busy));
     }
 
