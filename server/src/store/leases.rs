@@ -13,6 +13,7 @@ use tabsweep_study::{
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    credit::record_origin,
     events::{add_event, move_trial, take_timeline},
     next::{next_trial, running_studies, why_none},
     rows::{json_column, load_trial, u32_column},
@@ -84,6 +85,9 @@ impl Store {
             let trial = trial.lease(grant.clone(), policy, now)?;
             move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
             record_lease(&mut tx, study.id, &trial, &grant, now).await?;
+            if let Some(checkpoint) = &trial.checkpoint {
+                record_origin(&mut tx, &grant.token, checkpoint).await?;
+            }
             tx.commit().await?;
             let study = Arc::unwrap_or_clone(study);
             return Ok(NextLease::Leased(Box::new(Leased { study, trial })));

@@ -1,8 +1,10 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod credit;
 mod database;
 mod events;
+mod export;
 mod leases;
 mod memory;
 mod next;
@@ -14,6 +16,7 @@ mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
+mod weights;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -22,6 +25,7 @@ use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
 pub use servers::{Adopted, Listener, Notice, ServerId};
