@@ -1,7 +1,7 @@
 // Digits drawn, dropped, pasted, photographed or brought by the hundred are read in the page, and
 // nothing leaves it meanwhile.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Locator, Page, Request } from "@playwright/test";
@@ -233,6 +233,34 @@ test("the camera is asked for at the click only, and its picture is read", async
   removeFolder(folder);
 });
 
+test("a new build replaces what was kept of the old one", async ({ serve, openPage, digits }) => {
+  const pages = temporaryFolder();
+  cpSync(environment().pages, pages, { recursive: true });
+  const server = await serve({ study: teacher(digits, 1), pages });
+  const watched = await openPage(server);
+  const { page } = watched;
+  const keptPages = (): Promise<string[]> =>
+    page.evaluate(async () => (await caches.keys()).filter((name) => name.startsWith("tabsweep-page-")));
+  await page.goto("/classify");
+  await expect(page.getByText("work offline too")).toBeVisible();
+  const [old] = await keptPages();
+
+  change(join(pages, "classify.html"), "<title>", "<title>New: ");
+  writeFileSync(join(pages, "new.txt"), "new");
+  change(join(pages, "service-worker.js"), '["/assets/', '["/new.txt","/assets/');
+  await page.reload();
+  await expect(page).toHaveTitle(/^New: /);
+  await expect.poll(keptPages).not.toContain(old);
+  expect(await keptPages()).toHaveLength(1);
+  await watched.whileServerIsAway(async () => {
+    await server.kill();
+    await page.reload();
+    await expect(page, "of the new build also without the server").toHaveTitle(/^New: /);
+    await server.restart();
+  });
+  removeFolder(pages);
+});
+
 test("the page's headers keep everything foreign out", async ({ serve, openPage, digits }) => {
   const server = await serve({ study: teacher(digits, 1) });
   const { page } = await openPage(server);
@@ -245,6 +273,14 @@ test("the page's headers keep everything foreign out", async ({ serve, openPage,
     expect(headers["cache-control"]).toBe("no-cache");
   }
 });
+
+/** Changes a built file, whose compressed forms then no longer fit. */
+function change(file: string, from: string, to: string): void {
+  const text = readFileSync(file, "utf8");
+  expect(text).toContain(from);
+  writeFileSync(file, text.replaceAll(from, to));
+  for (const ending of [".br", ".gz"]) rmSync(file + ending, { force: true });
+}
 
 function teacher(dataset: string, trials: number): string {
   return studyFile({ name: "Digits", dataset, trials, fixed: { ...SMALL, epochs: 6 } });
