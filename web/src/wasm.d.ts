@@ -5,9 +5,23 @@
 declare module "*/wasm/worker_wasm.js" {
   export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   export function build(): string;
+  export function numerics(): number;
+  export function sha256(bytes: Uint8Array): string;
   export class Lender {
-    constructor(options: string, on_status: (event: string) => void);
+    constructor(options: string, on_event: (event: string, pixels?: Uint8Array<ArrayBuffer>) => void);
+    change_pace(pace: string): void;
     stop(): void;
+    free(): void;
+  }
+  export class Session {
+    constructor(setting: string, seed: string, training: Uint8Array, validation: Uint8Array, classes: number);
+    train_in_epoch(steps: number): number;
+    score(): number | undefined;
+    step(): number;
+    total_steps(): number;
+    steps_per_epoch(): number;
+    validation_count(): number;
+    weights(): Uint8Array;
     free(): void;
   }
   export class Classifier {

@@ -6,6 +6,9 @@ mod classifier;
 mod handwriting;
 mod http;
 mod lender;
+mod pacing;
+mod preparation;
+mod scored;
 mod session;
 mod slice;
 mod socket;
@@ -27,4 +30,16 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn build() -> String {
     tabsweep_protocol::BUILD.to_owned()
+}
+
+/// The numeric contract of this module's trainer: only trials of the same one come out equal.
+#[wasm_bindgen]
+pub fn numerics() -> u32 {
+    tabsweep_trainer::NUMERICS_VERSION
+}
+
+/// SHA-256 as 64 hexadecimal digits; browsers offer their own on https and localhost only.
+#[wasm_bindgen]
+pub fn sha256(bytes: &[u8]) -> String {
+    tabsweep_trainer::sha256_hex(bytes)
 }

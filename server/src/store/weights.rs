@@ -1,9 +1,8 @@
 //! Models by the hash of their weights.
 
-use sqlx::Row;
 use tabsweep_protocol::{Sha256, StudyId};
 
-use super::{ModelRow, Store, StoreError, trials::verified_from_row};
+use super::{ModelRow, Store, StoreError, rows::u32_column, trials::verified_from_row};
 
 impl Store {
     /// The verified trial with these weights; `None` where there is none.
@@ -23,7 +22,7 @@ impl Store {
         let Some(found) = found else {
             return Ok(None);
         };
-        let study = self.study(StudyId(found.try_get("study_id")?)).await?;
+        let study = self.study(StudyId(u32_column(&found, "study_id")?)).await?;
         let row = verified_from_row(&found)?;
         Ok(study.zip(row).map(|(study, row)| ModelRow { study, row }))
     }
