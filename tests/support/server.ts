@@ -16,6 +16,8 @@ export interface ServerOptions {
   study: string;
   /** More of the server's flags. */
   flags?: readonly string[];
+  /** Folder of the pages; the built ones if it is not given. */
+  pages?: string;
 }
 
 type Process = ChildProcessByStdio<null, Readable, Readable>;
@@ -41,8 +43,9 @@ export class Server {
   }
 
   /** Starts a server on an empty state folder and a free port. */
-  static async start({ study, flags = [] }: ServerOptions): Promise<Server> {
+  static async start({ study, flags: more = [], pages = environment().pages }: ServerOptions): Promise<Server> {
     const folder = temporaryFolder();
+    const flags = ["--pages", pages, ...more];
     const file = join(folder, "study.toml");
     writeFileSync(file, study);
     const run = new Run(["--listen", "127.0.0.1:0", "--study", file, ...inFolder(folder), ...flags]);
@@ -93,7 +96,7 @@ export class Server {
 }
 
 function inFolder(folder: string): string[] {
-  return ["--state", join(folder, "state"), "--pages", environment().pages];
+  return ["--state", join(folder, "state")];
 }
 
 /** One process from start to exit. */
