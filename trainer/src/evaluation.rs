@@ -3,6 +3,7 @@
 
 use candle_core::Result;
 
+use crate::architecture::Architecture;
 use crate::images::{normalisation_table, normalise};
 use crate::kernels::cross_entropy::softmax;
 use crate::lenet::LeNet;
@@ -20,14 +21,20 @@ const VIEWS: [Shift; 5] = [
     Shift { down: 0, right: -1 },
 ];
 
+/// How often such a model looks at an image.
+#[must_use]
+pub fn views(architecture: &Architecture) -> usize {
+    if architecture.test_time_augmentation() {
+        VIEWS.len()
+    } else {
+        1
+    }
+}
+
 /// Images scored in a unit of work.
 #[must_use]
 pub fn chunk(model: &LeNet) -> usize {
-    if model.architecture().test_time_augmentation() {
-        CHUNK / VIEWS.len()
-    } else {
-        CHUNK
-    }
+    CHUNK / views(model.architecture())
 }
 
 /// How many of the images `pixels` `[labels.len(), height, width]` the model puts in their class.
@@ -71,11 +78,7 @@ pub fn guesses(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<u8>> {
 /// If there is another number of pixels.
 pub fn probabilities(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<f32>> {
     let architecture = model.architecture();
-    let views = if architecture.test_time_augmentation() {
-        &VIEWS[..]
-    } else {
-        &VIEWS[..1]
-    };
+    let views = &VIEWS[..views(architecture)];
     let mut means = vec![0.0_f32; count * architecture.classes()];
     for &view in views {
         let mut answers = model.logits(|input| show(model, view, pixels, input), count)?;

@@ -26,8 +26,16 @@ declare module "*/wasm/worker_wasm.js" {
   }
   export class Classifier {
     constructor(parameters: string, classes: number, height: number, width: number, weights: Uint8Array);
-    probabilities(pixels: Uint8Array): Float32Array;
+    probabilities(images: Uint8Array): Float32Array;
     free(): void;
   }
-  export function digit_from_picture(rgba: Uint8Array, width: number, height: number): Uint8Array;
+  export class Handwriting {
+    constructor(rgba: Uint8Array, width: number, height: number);
+    evened(): Uint8Array;
+    ink(): Uint8Array;
+    areas(): Uint32Array;
+    fitted(): Uint8Array;
+    pixels(): Uint8Array;
+    free(): void;
+  }
 }

@@ -3,10 +3,10 @@
 
 mod arrival;
 mod classifier;
+mod handwriting;
 mod http;
 mod lender;
 mod pacing;
-mod picture;
 mod preparation;
 mod scored;
 mod session;
@@ -15,8 +15,8 @@ mod socket;
 mod turn;
 
 pub use classifier::Classifier;
+pub use handwriting::Handwriting;
 pub use lender::Lender;
-pub use picture::{PictureError, digit};
 pub use session::Session;
 use wasm_bindgen::prelude::*;
 
@@ -42,14 +42,4 @@ pub fn numerics() -> u32 {
 #[wasm_bindgen]
 pub fn sha256(bytes: &[u8]) -> String {
     tabsweep_trainer::sha256_hex(bytes)
-}
-
-/// Finds the digit in a picture and brings it into MNIST's form: 28×28, white on black. `rgba` is
-/// `[height, width, 4]`.
-///
-/// # Errors
-/// There is nothing in the picture, or its size is not that of its bytes.
-#[wasm_bindgen]
-pub fn digit_from_picture(rgba: &[u8], width: usize, height: usize) -> Result<Vec<u8>, JsError> {
-    Ok(picture::digit(rgba, width, height)?.to_vec())
 }

@@ -3,7 +3,7 @@
 //! began and where the next one went on.
 
 use serde::{Serialize, Serializer};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{LeaseToken, VolunteerId};
 use tabsweep_study::{Checkpoint, Timestamp};
 
@@ -184,7 +184,7 @@ async fn mark_credited(tx: &mut Tx, token: &str, step: u64) -> Result<(), StoreE
     Ok(())
 }
 
-fn contributor_from_row(row: &SqliteRow) -> Result<Contributor, StoreError> {
+fn contributor_from_row(row: &AnyRow) -> Result<Contributor, StoreError> {
     Ok(Contributor {
         id: VolunteerId(u32_column(row, "id")?),
         nickname: row.try_get("nickname")?,
@@ -194,11 +194,11 @@ fn contributor_from_row(row: &SqliteRow) -> Result<Contributor, StoreError> {
     })
 }
 
-fn credit_column(row: &SqliteRow) -> Result<Credit, StoreError> {
+fn credit_column(row: &AnyRow) -> Result<Credit, StoreError> {
     Ok(Credit(u64_column(row, "credit")?))
 }
 
-fn u64_column(row: &SqliteRow, column: &'static str) -> Result<u64, StoreError> {
+fn u64_column(row: &AnyRow, column: &'static str) -> Result<u64, StoreError> {
     Ok(u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default())
 }
 

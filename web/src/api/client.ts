@@ -37,6 +37,8 @@ export const trial = (id: number, number: number) =>
 
 export const models = (limit: number) => result(client.GET("/api/models", { params: { query: { limit } } }));
 
+export const model = (sha256: string) => result(client.GET("/api/models/{sha256}", { params: { path: { sha256 } } }));
+
 export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
 
 export const reproduction = (id: number, number: number) =>
