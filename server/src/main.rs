@@ -48,6 +48,20 @@ struct ServeArgs {
     /// Folder for everything that is remembered.
     #[arg(long, value_name = "DIR", default_value = "state")]
     state: PathBuf,
+    /// Address of a PostgreSQL database, postgres://USER:PASSWORD@HOST/DATABASE, that several servers
+    /// may share; by default the database is a file in the state folder.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TABSWEEP_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database_url: Option<String>,
+    /// Where data sets, checkpoints and weights are kept: a folder or an S3-compatible bucket, whose
+    /// endpoint and keys are taken from AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on; by default the
+    /// state folder.
+    #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TABSWEEP_BLOBS")]
+    blobs: Option<String>,
     /// Folder with the built pages.
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
     pages: PathBuf,
@@ -431,6 +445,8 @@ impl ServeArgs {
         Options {
             listen: self.listen,
             state: self.state,
+            database_url: self.database_url,
+            blobs: self.blobs,
             pages: self.pages,
             sources: self.sources.into_sources(),
             dataset: self.dataset,

@@ -45,17 +45,27 @@ pub fn chunk(model: &LeNet) -> usize {
 /// # Panics
 /// If there are not as many images as labels.
 pub fn count_correct(model: &LeNet, pixels: &[u8], labels: &[u8]) -> Result<usize> {
+    let guesses = guesses(model, pixels, labels.len())?;
+    let pairs = guesses.iter().zip(labels);
+    Ok(pairs.filter(|(guess, label)| guess == label).count())
+}
+
+/// The class in which the model puts each of `count` images `pixels` `[count, height, width]`.
+///
+/// # Errors
+/// If candle fails where it should not.
+///
+/// # Panics
+/// If there is another number of pixels.
+pub fn guesses(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<u8>> {
     let architecture = model.architecture();
     let answers = if architecture.test_time_augmentation() {
-        probabilities(model, pixels, labels.len())?
+        probabilities(model, pixels, count)?
     } else {
-        model.logits(|input| normalise(pixels, input), labels.len())?
+        model.logits(|input| normalise(pixels, input), count)?
     };
     let rows = answers.chunks_exact(architecture.classes());
-    Ok(rows
-        .zip(labels)
-        .filter(|&(row, &label)| highest(row) == usize::from(label))
-        .count())
+    Ok(rows.map(highest).collect())
 }
 
 /// The probability of each class for each of `count` images `pixels` `[count, height, width]`, as
@@ -92,9 +102,10 @@ fn show(model: &LeNet, view: Shift, pixels: &[u8], values: &mut [f32]) {
 }
 
 /// The class of the highest answer, the first among equals.
-fn highest(row: &[f32]) -> usize {
-    (1..row.len()).fold(
+fn highest(row: &[f32]) -> u8 {
+    let best = (1..row.len()).fold(
         0,
         |best, class| if row[class] > row[best] { class } else { best },
-    )
+    );
+    u8::try_from(best).expect("there are at most 256 classes")
 }

@@ -7,6 +7,7 @@ mod exports;
 mod health;
 mod models;
 mod pages;
+mod reproduction;
 mod studies;
 mod trials;
 mod uploads;
@@ -40,6 +41,7 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::list, trials::enqueue))
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
+        .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
         .routes(routes!(exports::safetensors))
         .routes(routes!(exports::onnx))
@@ -48,7 +50,8 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
-        .routes(routes!(volunteers::register))
+        .routes(routes!(models::show))
+        .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_export::{EpochRecord, TrialRecord};
 use tabsweep_protocol::{StudyId, TrialNumber};
 use tabsweep_study::{Timestamp, Trial};
@@ -104,7 +104,7 @@ impl Store {
     }
 }
 
-fn bare_record(row: &SqliteRow) -> Result<(TrialNumber, TrialRecord), StoreError> {
+fn bare_record(row: &AnyRow) -> Result<(TrialNumber, TrialRecord), StoreError> {
     let trial: Trial = json_column(row, "trial")?;
     let number = trial.number;
     let record = TrialRecord {
@@ -117,7 +117,7 @@ fn bare_record(row: &SqliteRow) -> Result<(TrialNumber, TrialRecord), StoreError
     Ok((number, record))
 }
 
-fn epoch_record(row: &SqliteRow) -> Result<EpochRecord, StoreError> {
+fn epoch_record(row: &AnyRow) -> Result<EpochRecord, StoreError> {
     Ok(EpochRecord {
         epoch: u32_column(row, "epoch")?,
         step: u64::try_from(row.try_get::<i64, _>("step")?).unwrap_or_default(),
