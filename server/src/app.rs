@@ -7,7 +7,7 @@ use tabsweep_study::LeasePolicy;
 use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
 use crate::{
-    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store,
+    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, plots::PlotCache, roster::Roster, store::Store,
 };
 
 /// How the server treats workers.
@@ -71,6 +71,8 @@ pub struct App {
     pub arriving_mib: Semaphore,
     /// The way of uploads to the disk.
     pub arrivals: Arrivals,
+    /// What pages plot, kept while it is good.
+    pub plots: PlotCache,
     /// Turns true when the server ends.
     pub shutdown: watch::Sender<bool>,
 }
@@ -104,6 +106,7 @@ impl App {
             changes: broadcast::Sender::new(256),
             claims: watch::Sender::new(0),
             arriving_mib: Semaphore::new(ARRIVING_MIB),
+            plots: PlotCache::default(),
             shutdown: watch::Sender::new(false),
         })
     }

@@ -6,6 +6,7 @@ mod events;
 mod health;
 mod models;
 mod pages;
+mod plots;
 mod studies;
 mod trials;
 mod uploads;
@@ -39,6 +40,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
         .routes(routes!(events::events))
+        .routes(routes!(plots::trials))
+        .routes(routes!(plots::curves))
+        .routes(routes!(plots::work))
         .routes(routes!(models::list))
         .routes(routes!(volunteers::register))
         .routes(routes!(volunteers::me))

@@ -7,13 +7,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Parameters, Seed, StudyId, TrialNumber, WorkerId};
-use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState};
+use tabsweep_protocol::{Parameters, Seed, Sha256, StudyId, TrialNumber, WorkerId};
+use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState, Timestamp};
 
 use super::{VolunteerName, auth::require_admin};
 use crate::{
     app::{App, SharedApp},
     operator::{self, OperatorError},
+    plots,
     problem::Problem,
     roster::Connected,
     store::{StoreError, StoredStudy, TrialCounts},
@@ -40,6 +41,8 @@ pub struct StudySummary {
     best: Option<Best>,
     /// When it was created, in milliseconds since 1970.
     created_millis: i64,
+    /// Seconds until its last trial ends at the pace of the last minutes; none where that can't be told.
+    secs_left: Option<u64>,
 }
 
 /// A study's leader.
@@ -86,6 +89,10 @@ pub struct StudyDetail {
     enqueued: Vec<Parameters>,
     /// Number of classes.
     classes: u32,
+    /// The images that workers train with, at `/api/blobs/{sha256}`.
+    training_sha256: Sha256,
+    /// The images that rank trials, at `/api/blobs/{sha256}`.
+    validation_sha256: Sha256,
     /// Who is connected: workers on this study, and idle ones.
     workers: Vec<WorkerView>,
 }
@@ -294,20 +301,39 @@ pub(super) async fn find(app: &App, id: u32) -> Result<StoredStudy, Problem> {
 
 async fn summary(app: &App, study: &StoredStudy) -> Result<StudySummary, StoreError> {
     let best = app.store.verified_trials(study.id, 1).await?.pop();
+    let counts = app.store.trial_counts(study).await?;
     Ok(StudySummary {
         id: study.id,
         name: study.study.name.clone(),
         dataset: study.data.name.clone(),
         state: study.state,
         trials: study.study.budget.trials,
-        counts: app.store.trial_counts(study).await?,
+        counts,
         best: best.map(|row| Best {
             trial: row.trial.number,
             validation_score: row.scores.validation,
             test_score: row.scores.test,
         }),
         created_millis: study.created.0,
+        secs_left: secs_left(app, study, counts).await?,
     })
+}
+
+/// Minutes whose pace says how long the rest will take.
+const PACE_MINUTES: i64 = 15;
+
+async fn secs_left(
+    app: &App,
+    study: &StoredStudy,
+    counts: TrialCounts,
+) -> Result<Option<u64>, StoreError> {
+    if study.state != StudyState::Running {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let since = Timestamp(now.0 - PACE_MINUTES * 60_000);
+    let ends = app.store.ends_since(study.id, since).await?;
+    Ok(plots::secs_left(&ends, counts.left(), now))
 }
 
 async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError> {
@@ -331,6 +357,8 @@ async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError
         space: study.study.space,
         enqueued: study.study.enqueued,
         classes: study.data.classes,
+        training_sha256: study.data.training.sha256,
+        validation_sha256: study.data.validation.sha256,
         workers: here.map(WorkerView::from).collect(),
     })
 }

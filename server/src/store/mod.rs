@@ -6,6 +6,7 @@ mod leases;
 mod next;
 mod numerics;
 mod operator;
+mod plots;
 mod rows;
 mod studies;
 mod trials;
@@ -23,6 +24,7 @@ use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId}
 use tabsweep_study::TransitionError;
 
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
+pub use plots::{EpochCount, EpochScore, Sample, SampledTrial, ScoreAt, Shift};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
 pub use uploads::Uploads;
