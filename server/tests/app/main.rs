@@ -10,6 +10,7 @@ mod leases;
 mod limits;
 mod numerics;
 mod operator;
+mod plots;
 mod replay;
 mod restart;
 mod studies;
