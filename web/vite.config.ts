@@ -20,5 +20,6 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  // The palette of plots is read as text.
+  test: { include: ["src/**/*.test.ts"], environment: "node", css: true },
 });
