@@ -10,6 +10,13 @@ declare module "*/wasm/worker_wasm.js" {
     stop(): void;
     free(): void;
   }
+  export class Session {
+    constructor(setting: string, seed: string, training: Uint8Array, validation: Uint8Array, classes: number, checkpoint?: Uint8Array);
+    train_in_epoch(steps: number): number;
+    score(): number | undefined;
+    weights(): Uint8Array;
+    free(): void;
+  }
   export class Classifier {
     constructor(parameters: string, classes: number, height: number, width: number, weights: Uint8Array);
     probabilities(pixels: Uint8Array): Float32Array;
