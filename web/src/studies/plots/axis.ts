@@ -51,17 +51,29 @@ export function numberAxis(title: string, [low, high]: readonly [number, number]
 const LEAST_ERROR = 1e-4;
 const ERRORS = [0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9];
 
+/** Share of the scores that lie within their axis: few bad ones must not press all others together. */
+const WITHIN = 0.96;
+/** How much worse than all usual ones a score must be to be drawn on the edge. */
+const FAR = 3;
+
+/** The largest error that has a place of its own; larger ones are drawn on the edge. */
+function usualWorst(sortedErrors: readonly number[]): number {
+  const usual = sortedErrors[Math.ceil((sortedErrors.length - 1) * WITHIN)] ?? 1;
+  return Math.min(sortedErrors.at(-1) ?? 1, usual * FAR);
+}
+
 /**
  * Scores spaced by the logarithm of what is missing to 100 %: the step from 98 to 99 is as long as that
- * from 99 to 99.5, because both halve the errors.
+ * from 99 to 99.5, because both halve the errors. What is far worse than nearly all is placed on the
+ * edge.
  */
 export function scoreAxis(title: string, scores: readonly number[], span: Span): Axis {
-  const errors = scores.map(errorOf);
-  const least = Math.min(1, ...errors);
-  const most = Math.max(least, ...errors);
+  const errors = scores.map(errorOf).sort((a, b) => a - b);
+  const least = errors[0] ?? 1;
+  const most = Math.max(least, usualWorst(errors));
   const [from, to] = [least / 1.15, Math.min(1, Math.max(most, least * 1.5) * 1.05)];
   const width = Math.log(to) - Math.log(from);
-  const place = (error: number): number => between(span, 1 - (Math.log(error) - Math.log(from)) / width);
+  const place = (error: number): number => between(span, 1 - (Math.log(Math.min(error, to)) - Math.log(from)) / width);
   const room = Math.max(2, Math.floor(Math.abs(span[1] - span[0]) / 30));
   const marks = thinned(scoreMarks(from, to), room);
   return {

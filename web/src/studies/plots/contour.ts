@@ -22,6 +22,8 @@ const CELLS = 48;
 /** How far a trial is felt, as a share of the plot. */
 const REACH = 0.07;
 const FEWEST = 5;
+/** Share of the trials that count as no worse than the next better: a failure should not dig a hole. */
+const OUTLIERS = 0.05;
 
 export function contour(columns: TrialColumns, ranges: ReadonlyMap<string, Range>, view: ContourView, size: Size): Plot {
   const points = scored(trialPoints(columns), false);
@@ -83,10 +85,11 @@ function clamped(cell: number): number {
  * of the logarithm of the error, so that the last tenths of a percent are seen.
  */
 function interpolated(placed: readonly Placed[], [left, right]: [number, number], [top, bottom]: [number, number]): number[] {
+  const worst = quantile(placed.map(({ point }) => point.score).sort((a, b) => a - b), OUTLIERS);
   const unit = placed.map(({ point, x, y }) => ({
     x: (x - left) / (right - left),
     y: (y - top) / (bottom - top),
-    value: -Math.log(errorOf(point.score)),
+    value: -Math.log(errorOf(Math.max(worst, point.score))),
   }));
   return Array.from({ length: CELLS * CELLS }, (_, index) => {
     const [x, y] = [(index % CELLS) / (CELLS - 1), Math.floor(index / CELLS) / (CELLS - 1)];
@@ -102,7 +105,9 @@ function interpolated(placed: readonly Placed[], [left, right]: [number, number]
 
 function best(placed: readonly Placed[]): SvgNode | null {
   const top = placed.reduce<Placed | undefined>((found, one) => (found && found.point.score >= one.point.score ? found : one), undefined);
-  return top ? svg("circle", { class: "ring", cx: top.x, cy: top.y, r: 7 }) : null;
+  if (!top) return null;
+  const ring = (className: string): SvgNode => svg("circle", { class: className, cx: top.x, cy: top.y, r: 7 });
+  return svg("g", {}, ring("ring casing"), ring("ring"));
 }
 
 function summary(points: readonly ScoredPoint[], { across, up }: ContourView): string {

@@ -24,8 +24,8 @@ const STRETCHES = 9;
 /** Trials in a stretch from which on their spread is drawn. */
 const REPEATS = 3;
 
-/** Space for the names of the groups, above the middle. */
-const LEGEND_TOP = 40;
+/** Pixels of a row of names. */
+const ROW = 18;
 /** Pixels of a letter, about. */
 const LETTER = 7;
 
@@ -35,14 +35,15 @@ interface Group {
 }
 
 export function sensitivity(columns: TrialColumns, ranges: ReadonlyMap<string, Range>, view: SensitivityView, whole: Size): Plot {
-  const size = view.by === undefined ? whole : { ...whole, top: LEGEND_TOP };
   const points = scored(trialPoints(columns), false);
   const name = view.across;
+  const groups = grouped(points, view.by);
+  const names = view.by === undefined ? null : legend(nameOf(view.by), groups, whole.width);
+  const size = names ? { ...whole, top: names.bottom } : whole;
   const across = parameterAxis(name, ranges.get(name), points.map(({ parameters }) => parameters[name] ?? null), acrossSpan(size));
   const up = scoreAxis("validation score", points.map(({ score }) => score), upSpan(size));
-  const groups = grouped(points, view.by);
-  const names = [...new Set([name, ...(view.by === undefined ? [] : [view.by]), ...Object.keys(columns.parameters)])];
-  const hits = groups.map((group) => group.points.flatMap((point) => hit(point, name, names, across, up)));
+  const told = [...new Set([name, ...(view.by === undefined ? [] : [view.by]), ...Object.keys(columns.parameters)])];
+  const hits = groups.map((group) => group.points.flatMap((point) => hit(point, name, told, across, up)));
   return {
     drawing: canvas(
       size,
@@ -50,7 +51,7 @@ export function sensitivity(columns: TrialColumns, ranges: ReadonlyMap<string, R
       ...groups.flatMap((_, index) => spread(summaries(hits[index] ?? [], across), index)),
       ...hits.map((places, index) => dots(places, `group-${index}`)),
       ...groups.map((_, index) => line(summaries(hits[index] ?? [], across).map(({ x, median }) => ({ x, y: median })), `trend group-${index}`)),
-      view.by === undefined ? null : legend(nameOf(view.by), groups),
+      names?.node ?? null,
     ),
     hits: hits.flat(),
     table: {
@@ -135,18 +136,27 @@ function spread(summaries: readonly Summary[], group: number): (SvgNode | null)[
   return [svg("path", { class: `spread group-${group}`, d: `${pathThrough([...there, ...back])}Z` })];
 }
 
-/** The groups' names in a row above the middle. */
-function legend(title: string, groups: readonly Group[]): SvgNode {
-  let x = MARGIN.left + (title.length + 2) * LETTER;
+interface Legend {
+  node: SvgNode;
+  /** Pixels from the top that it needs. */
+  bottom: number;
+}
+
+/** The groups' names above the middle, in as many rows as the width asks for. */
+function legend(title: string, groups: readonly Group[], width: number): Legend {
+  let [x, y] = [MARGIN.left + (title.length + 2) * LETTER, ROW];
   const marks = groups.flatMap(({ label }, index) => {
+    const needed = (label.length + 4) * LETTER;
+    if (x + needed > width && x > MARGIN.left) [x, y] = [MARGIN.left + LETTER, y + ROW];
     const at = x;
-    x += (label.length + 4) * LETTER;
+    x += needed;
     return [
-      svg("path", { class: `dots large group-${index}`, d: `M${at},14h0` }),
-      svg("text", { class: "legend", x: at + 9, y: 18 }, label),
+      svg("path", { class: `dots large group-${index}`, d: `M${at},${y - 4}h0` }),
+      svg("text", { class: "legend", x: at + 9, y }, label),
     ];
   });
-  return svg("g", {}, svg("text", { x: MARGIN.left, y: 18 }, title), ...marks);
+  const node = svg("g", {}, svg("text", { x: MARGIN.left, y: ROW }, title), ...marks);
+  return { node, bottom: y + ROW };
 }
 
 function cell(value: Value | null | undefined): string | number | null {
