@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Parameters, Seed, Sha256, StudyId, TrialNumber, WorkerId};
+use tabsweep_protocol::{Parameters, Seed, StudyId, TrialNumber, WorkerId};
 use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState, Timestamp};
 
 use super::{VolunteerName, auth::require_admin};
@@ -89,10 +89,6 @@ pub struct StudyDetail {
     enqueued: Vec<Parameters>,
     /// Number of classes.
     classes: u32,
-    /// The images that workers train with, at `/api/blobs/{sha256}`.
-    training_sha256: Sha256,
-    /// The images that rank trials, at `/api/blobs/{sha256}`.
-    validation_sha256: Sha256,
     /// Who is connected: workers on this study, and idle ones.
     workers: Vec<WorkerView>,
 }
@@ -357,8 +353,6 @@ async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError
         space: study.study.space,
         enqueued: study.study.enqueued,
         classes: study.data.classes,
-        training_sha256: study.data.training.sha256,
-        validation_sha256: study.data.validation.sha256,
         workers: here.map(WorkerView::from).collect(),
     })
 }

@@ -1,7 +1,7 @@
 //! What plots of a whole study are made of, read so that a study of many thousand trials is not read
 //! whole: light columns of all of them, or the whole of few.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::{Timestamp, Trial};
 
@@ -89,7 +89,7 @@ impl Store {
         .bind(i64::from(study.0))
         .fetch_all(&self.readers)
         .await?;
-        let score = |row: &SqliteRow| {
+        let score = |row: &AnyRow| {
             Ok(ScoreAt {
                 at: Timestamp(row.try_get("changed_millis")?),
                 validation: row.try_get("validation_score")?,
@@ -120,7 +120,7 @@ impl Store {
         .bind(i64::from(sample.best))
         .fetch_all(&self.readers)
         .await?;
-        let sampled = |row: &SqliteRow| {
+        let sampled = |row: &AnyRow| {
             Ok(SampledTrial {
                 trial: json_column(row, "trial")?,
                 changed: Timestamp(row.try_get("changed_millis")?),
@@ -150,7 +150,7 @@ impl Store {
         .bind(i64::from(sample.best))
         .fetch_all(&self.readers)
         .await?;
-        let score = |row: &SqliteRow| {
+        let score = |row: &AnyRow| {
             Ok(EpochScore {
                 number: TrialNumber(u32_column(row, "number")?),
                 epoch: u32_column(row, "epoch")?,
@@ -211,7 +211,7 @@ impl Store {
         .bind(slot_millis)
         .fetch_all(&self.readers)
         .await?;
-        let counted = |row: &SqliteRow| {
+        let counted = |row: &AnyRow| {
             Ok(EpochCount {
                 slot: row.try_get("slot")?,
                 epochs: u32_column(row, "epochs")?,
@@ -238,12 +238,12 @@ impl Store {
         .bind(since.0)
         .fetch_all(&self.readers)
         .await?;
-        let time = |row: &SqliteRow| Ok(Timestamp(row.try_get("changed_millis")?));
+        let time = |row: &AnyRow| Ok(Timestamp(row.try_get("changed_millis")?));
         rows.iter().map(time).collect()
     }
 }
 
-fn shift_from_row(row: &SqliteRow) -> Result<Shift, StoreError> {
+fn shift_from_row(row: &AnyRow) -> Result<Shift, StoreError> {
     let ended_millis: Option<i64> = row.try_get("ended_millis")?;
     let ended: Option<String> = row.try_get("ended")?;
     Ok(Shift {
