@@ -202,7 +202,10 @@ async fn add_leases(tx: &mut SqliteConnection, study: i64, made: &Made) -> Resul
     let number = i64::from(made.trial.number.0);
     let middle = made.begin + TRIAL_MILLIS / 3;
     let whole = [(made.begin, made.end, "claimed")];
-    let lost = [(made.begin, middle, "expired"), (middle, made.end, "claimed")];
+    let lost = [
+        (made.begin, middle, "expired"),
+        (middle, made.end, "claimed"),
+    ];
     let leases: &[(i64, i64, &str)] = if number % 40 == 7 { &lost } else { &whole };
     for (attempt, (begin, end, ended)) in (1_i64..).zip(leases) {
         sqlx::query(

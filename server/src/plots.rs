@@ -1,14 +1,14 @@
 //! What plots show of a study, small enough for a page whatever the number of trials: which trials
-//! stand for all, what was best when, how much was trained by how many. Does not know how it is drawn.
+//! stand for all, how long the rest will take, how much was trained by how many. Does not know how it is drawn.
 
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use tabsweep_protocol::{StudyId, TrialNumber};
-use tabsweep_study::{Direction, Timestamp};
+use tabsweep_protocol::StudyId;
+use tabsweep_study::Timestamp;
 use tokio::sync::Mutex;
 
-use crate::store::{EpochCount, Sample, ScoreAt, Shift};
+use crate::store::{EpochCount, Sample, Shift};
 
 /// Trials that a plot with a mark for each shows at most, beside the best.
 pub const MOST_TRIALS: u32 = 1_000;
@@ -32,20 +32,6 @@ pub fn sample(total: u32, most: u32, best: u32) -> Sample {
         stride: total.div_ceil(most).max(1),
         best,
     }
-}
-
-/// The scores that were better than all before them.
-pub fn records(scores: &[ScoreAt]) -> Vec<ScoreAt> {
-    let mut records: Vec<ScoreAt> = Vec::new();
-    for score in scores {
-        let is_record = records.last().is_none_or(|best| {
-            Direction::Maximize.is_better(score.validation, best.validation)
-        });
-        if is_record {
-            records.push(*score);
-        }
-    }
-    records
 }
 
 /// Work done in a stretch of time.
@@ -153,24 +139,11 @@ impl PlotCache {
     }
 }
 
-/// The trials that a plot names, in order.
-pub fn numbers(records: &[ScoreAt]) -> Vec<TrialNumber> {
-    records.iter().map(|record| record.number).collect()
-}
-
 #[cfg(test)]
 mod tests {
-    use tabsweep_protocol::VolunteerId;
+    use tabsweep_protocol::{TrialNumber, VolunteerId};
 
     use super::*;
-
-    fn score(at: i64, validation: f64, number: u32) -> ScoreAt {
-        ScoreAt {
-            at: Timestamp(at),
-            validation,
-            number: TrialNumber(number),
-        }
-    }
 
     fn shift(granted: i64, ended: Option<i64>) -> Shift {
         Shift {
@@ -188,12 +161,6 @@ mod tests {
         for (total, stride) in [(0, 1), (1_000, 1), (1_001, 2), (50_000, 50)] {
             assert_eq!(sample(total, 1_000, 5).stride, stride, "{total}");
         }
-    }
-
-    #[test]
-    fn only_what_is_better_than_all_before_is_a_record() {
-        let scores = [score(1, 0.9, 4), score(2, 0.8, 1), score(3, 0.9, 2), score(4, 0.95, 7)];
-        assert_eq!(numbers(&records(&scores)), [TrialNumber(4), TrialNumber(7)]);
     }
 
     #[test]

@@ -181,7 +181,7 @@ async fn trial_columns(app: &App, study: &StoredStudy) -> Result<TrialColumns, S
     let total = app.store.trials_begun(study.id).await?;
     let sample = plots::sample(total, plots::MOST_TRIALS, plots::BEST_TRIALS);
     let rows = app.store.sampled_trials(study.id, sample).await?;
-    let records = plots::records(&app.store.scores_in_time(study.id).await?);
+    let records = app.store.records(study.id).await?;
     let scores = || rows.iter().map(|row| scores(&row.trial));
     Ok(TrialColumns {
         total,
@@ -235,18 +235,13 @@ fn scores(trial: &Trial) -> (Option<f64>, Option<f64>) {
     }
 }
 
-fn parameters(
-    study: &StoredStudy,
-    rows: &[SampledTrial],
-) -> BTreeMap<String, Vec<Option<Value>>> {
+fn parameters(study: &StoredStudy, rows: &[SampledTrial]) -> BTreeMap<String, Vec<Option<Value>>> {
     let swept = study.study.space.swept();
     let column = |name: &str| {
         let values = rows.iter().map(|row| row.trial.parameters.get(name));
         values.map(|value| value.map(short)).collect()
     };
-    swept
-        .map(|name| (name.to_owned(), column(name)))
-        .collect()
+    swept.map(|name| (name.to_owned(), column(name))).collect()
 }
 
 fn short(value: &Value) -> Value {

@@ -8,7 +8,9 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, StudyId, TrialNumber, WorkerId};
-use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState, Timestamp};
+use tabsweep_study::{
+    Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState, Timestamp,
+};
 
 use super::{VolunteerName, auth::require_admin};
 use crate::{

@@ -77,14 +77,19 @@ pub struct EpochCount {
 }
 
 impl Store {
-    /// The scores of all verified trials, oldest first.
+    /// The verified scores that were better than all before them, oldest first.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn scores_in_time(&self, study: StudyId) -> Result<Vec<ScoreAt>, StoreError> {
+    pub async fn records(&self, study: StudyId) -> Result<Vec<ScoreAt>, StoreError> {
         let rows = sqlx::query(
-            "SELECT changed_millis, validation_score, number FROM trials
-             WHERE study_id = $1 AND state = 'verified' ORDER BY changed_millis, number",
+            "SELECT changed_millis, validation_score, number FROM
+                 (SELECT changed_millis, validation_score, number,
+                     MAX(validation_score) OVER (ORDER BY changed_millis, number
+                         ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS best_before
+                  FROM trials WHERE study_id = $1 AND state = 'verified') AS scored
+             WHERE best_before IS NULL OR validation_score > best_before
+             ORDER BY changed_millis, number",
         )
         .bind(i64::from(study.0))
         .fetch_all(&self.readers)

@@ -28,7 +28,10 @@ async fn columns_are_about_the_same_trials_as_the_leaderboard() {
     assert_eq!(columns["total"], 2);
     assert_eq!(columns["stride"], 1);
     assert_eq!(columns["number"], serde_json::json!([0, 1]));
-    assert_eq!(columns["state"], serde_json::json!(["verified", "verified"]));
+    assert_eq!(
+        columns["state"],
+        serde_json::json!(["verified", "verified"])
+    );
     let swept: Vec<_> = columns["parameters"].as_object().unwrap().keys().collect();
     assert_eq!(swept, ["learning_rate"], "what is fixed is left out");
     let leader = &server.get("/api/studies/1/leaderboard").await[0];
@@ -60,7 +63,9 @@ async fn work_shows_lost_leases_and_who_went_on() {
     let again = second.leases().await;
     assert_eq!(again.trial, lease.trial);
     let work = server.get("/api/studies/1/plots/work").await;
-    let names: Vec<_> = [0, 1].map(|place| work["workers"][place]["volunteer"]["nickname"].clone()).into();
+    let names: Vec<_> = [0, 1]
+        .map(|place| work["workers"][place]["volunteer"]["nickname"].clone())
+        .into();
     assert_eq!(names, ["Ada", "Blaise"]);
     let leases = &work["leases"];
     assert_eq!(leases["worker"], serde_json::json!([0, 1]));
