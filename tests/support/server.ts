@@ -88,10 +88,19 @@ export class Server {
     removeFolder(this.#folder);
   }
 
+  /** The operator's token. */
+  get adminToken(): string {
+    return readFileSync(join(this.#folder, "state", "admin-token"), "utf8").trim();
+  }
+
+  /** The database's file. */
+  get database(): string {
+    return join(this.#folder, "state", "tabsweep.sqlite3");
+  }
+
   /** Creates one more study; its id. */
   async createStudy(study: string): Promise<number> {
-    const token = readFileSync(join(this.#folder, "state", "admin-token"), "utf8").trim();
-    return this.api.createStudy(study, token);
+    return this.api.createStudy(study, this.adminToken);
   }
 }
 
