@@ -2,6 +2,7 @@
 
 mod auth;
 mod blobs;
+mod bundles;
 mod events;
 mod health;
 mod models;
@@ -19,7 +20,10 @@ use axum::{
     routing::{any, get},
 };
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{app::SharedApp, problem::Problem, socket};
 pub use volunteers::VolunteerName;
@@ -40,6 +44,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::requeue))
         .routes(routes!(events::events))
         .routes(routes!(models::list))
+        .routes(
+            routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
+        )
         .routes(routes!(volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))

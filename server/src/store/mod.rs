@@ -1,6 +1,7 @@
 //! What is remembered, in SQLite: the only place with SQL. Every change of a trial is one immediate
 //! transaction; what it decides is decided by `tabsweep_study`.
 
+mod bundles;
 mod events;
 mod leases;
 mod next;
@@ -22,6 +23,7 @@ use sqlx::{
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+pub use bundles::StoredBundle;
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
