@@ -5,6 +5,7 @@ mod arrival;
 mod classifier;
 mod http;
 mod lender;
+mod photo;
 mod picture;
 mod session;
 mod slice;
@@ -13,6 +14,7 @@ mod turn;
 
 pub use classifier::Classifier;
 pub use lender::Lender;
+pub use photo::{PhotoClassifier, PhotoLabel};
 pub use picture::{PictureError, digit};
 pub use session::Session;
 use wasm_bindgen::prelude::*;

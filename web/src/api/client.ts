@@ -37,6 +37,8 @@ export const trial = (id: number, number: number) =>
 
 export const models = (limit: number) => result(client.GET("/api/models", { params: { query: { limit } } }));
 
+export const bundles = () => result(client.GET("/api/bundles"));
+
 export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
 
 export const volunteer = (token: string) =>

@@ -6,6 +6,7 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Best = Schemas["Best"];
+export type BundleView = Schemas["BundleView"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
 export type ModelView = Schemas["ModelView"];
 /** A setting: hyper-parameters by name. */
