@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tabsweep_picture::{Fit, Picture, Resize};
+use tabsweep_picture::{Picture, Resize};
 use thiserror::Error;
 
 /// The longest side of a model's input.
@@ -122,7 +122,7 @@ impl Description {
         expect(is_named, "name", &self.name, "1 to 200 bytes of text")?;
         self.architecture.check(&self.input)?;
         self.input.check()?;
-        if let Fit::Crop { share } = self.resize.fit {
+        if let Resize::Crop { share, .. } = self.resize {
             let is_share = share > 0.0 && share <= 1.0;
             expect(is_share, "resize.share", &share, "above 0, at most 1")?;
         }
@@ -219,6 +219,8 @@ fn syntax(text: &str, error: &toml::de::Error) -> DescriptionError {
 
 #[cfg(test)]
 mod tests {
+    use tabsweep_picture::Filter;
+
     use super::*;
 
     const MOBILENET: &str = include_str!("../../server/bundles/mobilenet_v1_0.75_192/model.toml");
@@ -231,7 +233,11 @@ mod tests {
             batch_norm_epsilon: None,
         };
         assert_eq!(description.architecture, expected);
-        assert_eq!(description.resize.fit, Fit::Crop { share: 0.875 });
+        let expected = Resize::Crop {
+            share: 0.875,
+            filter: Filter::Bilinear,
+        };
+        assert_eq!(description.resize, expected);
     }
 
     #[test]
@@ -242,7 +248,8 @@ mod tests {
             resize = { fit = 'squash', filter = 'area' }
             provenance = { source = 'trial 4', licence = 'CC0-1.0' }";
         let description = Description::parse(text).unwrap();
-        assert_eq!(description.resize.fit, Fit::Squash);
+        let filter = Filter::Area;
+        assert_eq!(description.resize, Resize::Squash { filter });
         let with_colours = text.replace("channels = 1", "channels = 3");
         assert_names(&with_colours, "input.channels is 3, expected 1 for a LeNet");
     }
