@@ -4,9 +4,11 @@ mod auth;
 mod blobs;
 mod bundles;
 mod events;
+mod exports;
 mod health;
 mod models;
 mod pages;
+mod reproduction;
 mod studies;
 mod trials;
 mod uploads;
@@ -15,7 +17,7 @@ mod volunteers;
 use std::path::Path;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     routing::{any, get},
 };
@@ -26,6 +28,7 @@ use utoipa_axum::{
 };
 
 use crate::{app::SharedApp, problem::Problem, socket};
+use exports::PagesFolder;
 pub use volunteers::VolunteerName;
 
 /// Longest study file, in bytes.
@@ -42,12 +45,20 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::list, trials::enqueue))
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
+        .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
+        .routes(routes!(exports::safetensors))
+        .routes(routes!(exports::onnx))
+        .routes(routes!(exports::page))
+        .routes(routes!(exports::csv))
+        .routes(routes!(exports::json_lines))
+        .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
         .routes(
             routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
         )
-        .routes(routes!(volunteers::register))
+        .routes(routes!(models::show))
+        .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))
@@ -62,6 +73,7 @@ pub fn router(app: SharedApp, pages: &Path) -> Router {
         .route("/api/{*rest}", any(no_route))
         .layer(DefaultBodyLimit::max(STUDY_FILE_BYTES))
         .layer(CompressionLayer::new().gzip(true))
+        .layer(Extension(PagesFolder(pages.to_owned())))
         .with_state(app)
         .merge(pages::router(pages))
 }

@@ -1,6 +1,6 @@
 //! Pretrained models: what is known of each bundle, and which blobs are its files.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{BlobRef, Sha256};
 use tabsweep_study::Timestamp;
 use tabsweep_vision::Description;
@@ -100,7 +100,7 @@ impl Store {
     }
 }
 
-fn bundle_from_row(row: &SqliteRow) -> Result<StoredBundle, StoreError> {
+fn bundle_from_row(row: &AnyRow) -> Result<StoredBundle, StoreError> {
     Ok(StoredBundle {
         sha256: hash_column(row, "sha256")?,
         description: json_column(row, "description")?,
