@@ -44,14 +44,21 @@ export class PhotoReading {
     this.trouble = null;
     const isWanted = () => this.bundle === bundle && this.#photo === photo;
     try {
-      this.#model ??= PhotoModel.load(bundle);
-      const model = await this.#model;
+      const model = await (this.#model ??= this.#load(bundle));
       if (isWanted()) this.labels = model.labels(photo);
     } catch (error) {
       if (!isWanted()) return;
       this.trouble = message(error);
       this.#forget();
     }
+  }
+
+  /** After a failure the next photo tries again. */
+  #load(bundle: BundleView): Promise<PhotoModel> {
+    return PhotoModel.load(bundle).catch((error: unknown) => {
+      if (this.bundle === bundle) this.#model = undefined;
+      throw error;
+    });
   }
 
   #forget(): void {
