@@ -26,6 +26,14 @@ pub enum ClassifyError {
     /// It can't be read.
     #[error(transparent)]
     Picture(#[from] DecodeError),
+    /// An input has another size.
+    #[error("an input of {found} bytes, expected {expected}")]
+    Input {
+        /// Bytes given.
+        found: usize,
+        /// Height × width × channels.
+        expected: usize,
+    },
     /// The network failed where it should not.
     #[error(transparent)]
     Model(#[from] ModelError),
@@ -88,11 +96,26 @@ impl PhotoClassifier {
     /// The network failed where it should not.
     pub fn scores(&mut self, picture: &Picture) -> Result<Vec<f32>, ClassifyError> {
         let sized = self.sized(picture);
-        let bytes = match self.input.channels {
-            1 => sized.grey(),
-            _ => sized.pixels().to_vec(),
+        let scores = match self.input.channels {
+            1 => self.network.probabilities(&sized.grey())?,
+            _ => self.network.probabilities(sized.pixels())?,
         };
-        Ok(self.network.probabilities(&bytes)?)
+        Ok(scores)
+    }
+
+    /// The probability of each class for the bytes of an input `[height, width, channels]`.
+    ///
+    /// # Errors
+    /// The input has another size.
+    pub fn scores_of_input(&mut self, input: &[u8]) -> Result<Vec<f32>, ClassifyError> {
+        let expected = self.input.width * self.input.height * self.input.channels;
+        if input.len() != expected {
+            return Err(ClassifyError::Input {
+                found: input.len(),
+                expected,
+            });
+        }
+        Ok(self.network.probabilities(input)?)
     }
 
     /// What the network is shown of a picture, before bytes become numbers.

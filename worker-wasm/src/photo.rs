@@ -46,6 +46,14 @@ impl PhotoClassifier {
         let guesses = self.classifier.classify(encoded, &Limits::default(), top)?;
         Ok(guesses.into_iter().map(|guess| PhotoLabel { guess }).collect())
     }
+
+    /// The probability of each class for the bytes of the model's input, `[height, width, channels]`.
+    ///
+    /// # Errors
+    /// The input has another size.
+    pub fn scores(&mut self, input: &[u8]) -> Result<Vec<f32>, JsError> {
+        Ok(self.classifier.scores_of_input(input)?)
+    }
 }
 
 #[wasm_bindgen]
