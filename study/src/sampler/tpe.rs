@@ -69,7 +69,7 @@ impl Sampler for TpeSampler {
         for (dimension, share) in dimensions.iter().zip(best) {
             setting.insert(dimension.name.clone(), dimension.value(share));
         }
-        setting
+        space.active(setting)
     }
 }
 
@@ -85,7 +85,7 @@ fn dimensions(space: &Space) -> Vec<Dimension<'_>> {
             _ => None,
         },
     };
-    space.0.iter().filter(differs).map(dimension).collect()
+    space.iter().filter(differs).map(dimension).collect()
 }
 
 /// A setting as numbers: shares of the way, and places among choices. What is no value of the

@@ -117,7 +117,7 @@ impl Recorded {
     pub fn space(&self) -> Result<Space, SpaceError> {
         let distribution = |axis: &Axis| Ok((axis.name.clone(), axis.distribution()?));
         let distributions = self.axes.iter().map(distribution);
-        Ok(Space(distributions.collect::<Result<_, SpaceError>>()?))
+        distributions.collect()
     }
 
     /// The row nearest to a setting of the space.
