@@ -5,7 +5,7 @@ JSON: regrets after all trials, by seed, and some settings with their losses, fr
 compute the same functions.
 
 pip install optuna==5.0.0
-python bench/peers/optuna_samplers.py --seeds 40, from the root of the repository
+python bench/peers/optuna_samplers.py --tables bench/tables --seeds 40
 """
 
 import argparse
@@ -105,12 +105,12 @@ def number_or_text(cell):
 class Recorded:
     """The table: the share of images that a setting of a grid classifies wrongly at the end."""
 
-    def __init__(self):
-        with open("bench/tables/lenet.toml", "rb") as file:
+    def __init__(self, folder):
+        with open(os.path.join(folder, "lenet.toml"), "rb") as file:
             table = tomllib.load(file)
         self.grid = table["grid"]
         self.losses = {}
-        with open("bench/tables/lenet.csv") as file:
+        with open(os.path.join(folder, "lenet.csv")) as file:
             for row in csv.DictReader(file):
                 setting = tuple(number_or_text(row[name]) for name in self.grid)
                 right = row[f"validation_{EPOCHS}"]
@@ -137,15 +137,12 @@ class Recorded:
         return self.losses[tuple(setting)]
 
 
-LENET = Recorded()
-
 # A loss, and the least it can be.
 FUNCTIONS = {
     "branin": (branin, 0.39788735772973816),
     "hartmann6": (hartmann6, -3.322368011391339),
     "rosenbrock5": (rosenbrock5, 0.0),
     "conditional": (conditional, 0.0),
-    "lenet": (LENET, LENET.best),
 }
 
 
@@ -154,7 +151,9 @@ def samplers(function):
     return [name for name in SAMPLERS if name != "tpe, group" or function == "conditional"]
 
 
-def quiet():
+def prepare(tables):
+    recorded = Recorded(tables)
+    FUNCTIONS["lenet"] = (recorded, recorded.best)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore")
 
@@ -209,14 +208,15 @@ def suggestion_secs(sampler, trials):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", required=True, help="folder of lenet.toml and lenet.csv")
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--many", type=int, default=50_000, help="finished trials when a suggestion is timed")
     arguments = parser.parse_args()
-    quiet()
+    prepare(arguments.tables)
     searches = []
-    with multiprocessing.Pool(initializer=quiet) as pool:
+    with multiprocessing.Pool(initializer=prepare, initargs=(arguments.tables,)) as pool:
         for workers in arguments.workers:
             for function in FUNCTIONS:
                 for sampler in samplers(function):

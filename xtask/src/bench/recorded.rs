@@ -130,6 +130,27 @@ impl Recorded {
         let key: Vec<usize> = self.axes.iter().map(nearest).collect();
         &self.curves[&key]
     }
+
+    /// The share of the images that the row nearest to a setting classifies wrongly at the end.
+    ///
+    /// # Panics
+    /// The setting is of another space.
+    #[must_use]
+    pub fn loss(&self, setting: &Parameters) -> f64 {
+        self.final_loss(self.nearest(setting))
+    }
+
+    /// That of the best row.
+    #[must_use]
+    pub fn least_loss(&self) -> f64 {
+        let losses = self.curves.values().map(|curve| self.final_loss(curve));
+        losses.fold(f64::INFINITY, f64::min)
+    }
+
+    fn final_loss(&self, curve: &RecordedCurve) -> f64 {
+        let last = curve.validation.get(self.epochs as usize - 1);
+        last.map_or(1.0, |score| 1.0 - score)
+    }
 }
 
 fn in_file<T>(
