@@ -1,6 +1,7 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod batch;
 mod bundles;
 mod credit;
 mod database;
