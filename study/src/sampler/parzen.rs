@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 /// bowl, narrower ones in the first that they find.
 const BANDWIDTH: f64 = 0.07;
 /// What all choices share beside those of the kernels, in settings.
-const ANY_CHOICE: f64 = 4.0;
+const ANY_CHOICE: f64 = 8.0;
 /// Weight of the kernel over all settings, beside others whose weights are 1 in the mean.
 const PRIOR: f64 = 1.0;
 
