@@ -4,13 +4,17 @@
 pub mod app;
 pub mod arrivals;
 pub mod blobs;
+pub mod bundles;
 pub mod client;
 pub mod clock;
 pub mod datasets;
+pub mod exports;
 mod http_client;
 pub mod listener;
 pub mod openapi;
 pub mod operator;
+pub mod peers;
+pub mod plots;
 mod problem;
 pub mod roster;
 pub mod routes;

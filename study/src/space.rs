@@ -184,6 +184,15 @@ impl Space {
             .map(|(name, distribution)| (name.clone(), distribution.sample(rng)));
         self.active(values.collect())
     }
+
+    /// Names of the hyper-parameters that may differ from trial to trial, sorted.
+    pub fn swept(&self) -> impl Iterator<Item = &str> {
+        let swept = self
+            .0
+            .iter()
+            .filter(|(_, distribution)| !matches!(distribution, Distribution::Fixed { .. }));
+        swept.map(|(name, _)| name.as_str())
+    }
 }
 
 #[cfg(test)]

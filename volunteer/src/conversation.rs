@@ -100,7 +100,12 @@ impl Volunteer {
 
     /// The token of the lease in hand.
     pub fn lease(&self) -> Option<&LeaseToken> {
-        self.trial().map(|trial| &trial.lease.token)
+        self.lease_in_hand().map(|lease| &lease.token)
+    }
+
+    /// The lease in hand.
+    pub fn lease_in_hand(&self) -> Option<&Lease> {
+        self.trial().map(|trial| &*trial.lease)
     }
 
     /// What to show of this worker.

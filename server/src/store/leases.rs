@@ -1,6 +1,8 @@
 //! Leases: granting the next one, and every event that a lease's token allows.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use std::sync::Arc;
+
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{
     CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, ReleaseReason, StudyId,
     TrialNumber, VolunteerId, WorkerId,
@@ -11,9 +13,10 @@ use tabsweep_study::{
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    credit::record_origin,
     events::{add_event, move_trial, take_timeline},
     next::{next_trial, running_studies, why_none},
-    rows::{json_column, load_trial, save_trial, u32_column},
+    rows::{json_column, load_trial, u32_column},
     studies::study_in,
     uploads::{require_own_weights, require_upload},
 };
@@ -82,7 +85,11 @@ impl Store {
             let trial = trial.lease(grant.clone(), policy, now)?;
             move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
             record_lease(&mut tx, study.id, &trial, &grant, now).await?;
+            if let Some(checkpoint) = &trial.checkpoint {
+                record_origin(&mut tx, &grant.token, checkpoint).await?;
+            }
             tx.commit().await?;
+            let study = Arc::unwrap_or_clone(study);
             return Ok(NextLease::Leased(Box::new(Leased { study, trial })));
         }
         let reason = why_none(&mut tx).await?;
@@ -111,7 +118,7 @@ impl Store {
     /// # Errors
     /// There never was one.
     pub async fn worker_of(&self, token: &LeaseToken) -> Result<WorkerId, StoreError> {
-        let row = sqlx::query("SELECT worker FROM leases WHERE token = ?")
+        let row = sqlx::query("SELECT worker FROM leases WHERE token = $1")
             .bind(token.as_str())
             .fetch_optional(&self.readers)
             .await?
@@ -235,15 +242,18 @@ impl Store {
         let after = trial.clone().heard(&epoch.lease, policy, now)?;
         record_epoch(&mut tx, &record, epoch, now).await?;
         let validation = accuracy(epoch);
-        let study = study_in(&mut tx, record.study).await?.study;
-        let may_stop = study.pruner.reads_reports() && !is_last(&after);
-        if may_stop && stops(&mut tx, &record, &study, epoch.epoch, validation).await? {
+        let stored = study_in(&mut tx, record.study).await?;
+        let may_stop = stored.study.pruner.reads_reports() && !is_last(&after);
+        if may_stop && stops(&mut tx, &record, &stored.study, epoch.epoch, validation).await? {
             let pruned = after.pruned(&epoch.lease, epoch.epoch, validation)?;
             end_lease(&mut tx, &epoch.lease, "pruned", now).await?;
             commit(tx, &record, &trial, &pruned, now).await?;
             return Ok(Heard::Pruned);
         }
-        commit(tx, &record, &trial, &after, now).await?;
+        if has_moved(&trial, &after, policy) {
+            move_trial(&mut tx, record.study, Some(&trial), &after, now).await?;
+        }
+        tx.commit().await?;
         Ok(Heard::GoesOn)
     }
 
@@ -275,8 +285,7 @@ impl Store {
         })?;
         match outcome {
             Outcome::Finished(finished) => {
-                require_upload(&mut tx, token, &finished.weights_sha256).await?;
-                require_own_weights(&mut tx, &trial, &finished.weights_sha256).await?;
+                require_own_weights(&mut tx, token, &trial, &finished.weights_sha256).await?;
             }
             Outcome::Paused(paused) => {
                 require_upload(&mut tx, token, &paused.state_sha256).await?;
@@ -297,7 +306,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<StudyId>, StoreError> {
         const DUE: &str = "SELECT study_id, number FROM trials
-             WHERE deadline_millis IS NOT NULL AND deadline_millis <= ?";
+             WHERE deadline_millis IS NOT NULL AND deadline_millis <= $1";
         // Looked for without the write lock: mostly there is nothing.
         if sqlx::query(DUE)
             .bind(now.0)
@@ -326,39 +335,6 @@ impl Store {
         Ok(studies)
     }
 
-    /// After a restart all sockets are gone: every holder gets `grace_secs` to come back.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn leave_all_alone(
-        &self,
-        policy: LeasePolicy,
-        now: Timestamp,
-    ) -> Result<u32, StoreError> {
-        let mut tx = self.begin().await?;
-        let rows = sqlx::query("SELECT study_id, trial FROM trials WHERE state = 'running'")
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut left = 0;
-        for row in rows {
-            let trial: Trial = json_column(&row, "trial")?;
-            let Some(token) = trial.current_lease().map(|lease| lease.token.clone()) else {
-                continue;
-            };
-            let trial = trial.left_alone(&token, policy, now)?;
-            save_trial(
-                &mut tx,
-                StudyId(u32_column(&row, "study_id")?),
-                &trial,
-                now.0,
-            )
-            .await?;
-            left += 1;
-        }
-        tx.commit().await?;
-        Ok(left)
-    }
-
     /// Begins the transaction in which a lease's token changes its trial.
     async fn fenced(
         &self,
@@ -366,13 +342,19 @@ impl Store {
         volunteer: VolunteerId,
     ) -> Result<Fenced, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query(LEASE_BY_TOKEN)
-            .bind(token.as_str())
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| StoreError::NoLease {
-                token: token.clone(),
-            })?;
+        let row = sqlx::query(
+            "SELECT leases.study_id, leases.number, leases.volunteer_id, attempt, leases.numerics,
+                 trial
+             FROM leases JOIN trials ON trials.study_id = leases.study_id
+                                    AND trials.number = leases.number
+             WHERE token = $1",
+        )
+        .bind(token.as_str())
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::NoLease {
+            token: token.clone(),
+        })?;
         let record = lease_from_row(&row)?;
         if record.volunteer != volunteer {
             return Err(StoreError::NotYourLease {
@@ -380,7 +362,7 @@ impl Store {
                 volunteer,
             });
         }
-        let trial = load_trial(&mut tx, record.study, record.number).await?;
+        let trial: Trial = json_column(&row, "trial")?;
         if record.numerics != trial.numerics {
             return Err(StoreError::OtherNumerics {
                 lease: record.numerics,
@@ -399,6 +381,16 @@ struct Fenced {
     trial: Trial,
 }
 
+/// Whether a trial that was heard of is worth storing: its deadline moves four times per lease, not
+/// with each word.
+fn has_moved(before: &Trial, after: &Trial, policy: LeasePolicy) -> bool {
+    let (Some(before), Some(after)) = (before.current_lease(), after.current_lease()) else {
+        return true;
+    };
+    let moved_millis = after.deadline.0 - before.deadline.0;
+    before.presence != after.presence || moved_millis >= i64::from(policy.lease_secs) * 1000 / 4
+}
+
 async fn commit(
     mut tx: Tx,
     record: &LeaseRecord,
@@ -411,9 +403,9 @@ async fn commit(
 }
 
 const LEASE_BY_TOKEN: &str =
-    "SELECT study_id, number, volunteer_id, attempt, numerics FROM leases WHERE token = ?";
+    "SELECT study_id, number, volunteer_id, attempt, numerics FROM leases WHERE token = $1";
 
-fn lease_from_row(row: &SqliteRow) -> Result<LeaseRecord, StoreError> {
+fn lease_from_row(row: &AnyRow) -> Result<LeaseRecord, StoreError> {
     Ok(LeaseRecord {
         study: StudyId(u32_column(row, "study_id")?),
         number: TrialNumber(u32_column(row, "number")?),
@@ -439,7 +431,7 @@ async fn stops(
     add_event(tx, record.study, &event).await?;
     let timeline = take_timeline(tx, record.study, study).await?;
     let stops = study.pruner.stops(&timeline, record.number, epoch);
-    tx.keep_timeline(record.study, timeline);
+    tx.memory().keep_timeline(record.study, timeline);
     Ok(stops)
 }
 
@@ -458,14 +450,14 @@ async fn record_lease(
     sqlx::query(
         "INSERT INTO leases (token, study_id, number, attempt, numerics, volunteer_id, worker,
              granted_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(grant.token.as_str())
-    .bind(study.0)
-    .bind(trial.number.0)
-    .bind(trial.attempts)
-    .bind(trial.numerics.0)
-    .bind(grant.volunteer.0)
+    .bind(i64::from(study.0))
+    .bind(i64::from(trial.number.0))
+    .bind(i64::from(trial.attempts))
+    .bind(i64::from(trial.numerics.0))
+    .bind(i64::from(grant.volunteer.0))
     .bind(grant.worker.as_str())
     .bind(now.0)
     .execute(&mut **tx)
@@ -479,7 +471,7 @@ pub(super) async fn end_lease(
     how: &'static str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE leases SET ended_millis = ?, ended = ? WHERE token = ?")
+    sqlx::query("UPDATE leases SET ended_millis = $1, ended = $2 WHERE token = $3")
         .bind(now.0)
         .bind(how)
         .bind(token.as_str())
@@ -497,20 +489,20 @@ async fn record_epoch(
     sqlx::query(
         "INSERT INTO epochs (study_id, number, epoch, step, validation_score, mean_loss,
              state_sha256, attempt, reported_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (study_id, number, epoch) DO UPDATE SET step = excluded.step,
              validation_score = excluded.validation_score, mean_loss = excluded.mean_loss,
              state_sha256 = excluded.state_sha256, attempt = excluded.attempt,
              reported_millis = excluded.reported_millis",
     )
-    .bind(record.study.0)
-    .bind(record.number.0)
-    .bind(epoch.epoch)
+    .bind(i64::from(record.study.0))
+    .bind(i64::from(record.number.0))
+    .bind(i64::from(epoch.epoch))
     .bind(i64::try_from(epoch.step).unwrap_or(i64::MAX))
     .bind(accuracy(epoch))
     .bind(f64::from(epoch.mean_loss))
     .bind(epoch.state_sha256.as_str())
-    .bind(record.attempt)
+    .bind(i64::from(record.attempt))
     .bind(now.0)
     .execute(&mut **tx)
     .await?;

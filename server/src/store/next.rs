@@ -1,30 +1,24 @@
 //! Which trial a worker gets next, or why it gets none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use sqlx::Row;
 use tabsweep_protocol::{NoWorkReason, Numerics, StudyId, TrialNumber, VolunteerId};
-use tabsweep_study::{Pruner, Timestamp, Trial, trial_seed};
+use tabsweep_study::{Pruner, StudyState, Timestamp, Trial, trial_seed};
 
 use super::{
     StoreError, StoredStudy, Tx,
     events::{is_time_over, move_trial, take_timeline},
     rows::{json_column, load_trial, u32_column},
-    studies::study_from_row,
+    studies::studies_in,
 };
 
 /// Studies that run, the one first that has the fewest running trials for its weight.
-pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, state, definition, data, created_millis FROM studies
-         WHERE state = 'running' ORDER BY id",
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut studies = rows
-        .iter()
-        .map(study_from_row)
-        .collect::<Result<Vec<_>, _>>()?;
+pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<Arc<StoredStudy>>, StoreError> {
+    let all = studies_in(tx).await?;
+    let running = all
+        .values()
+        .filter(|stored| stored.state == StudyState::Running);
+    let mut studies: Vec<_> = running.cloned().collect();
     if studies.len() > 1 {
         let mut shares = BTreeMap::new();
         for study in &studies {
@@ -38,27 +32,22 @@ pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, Sto
 
 async fn count_running(tx: &mut Tx, study: StudyId) -> Result<u32, StoreError> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS running FROM trials WHERE study_id = ? AND state = 'running'",
+        "SELECT COUNT(*) AS running FROM trials WHERE study_id = $1 AND state = 'running'",
     )
-    .bind(study.0)
+    .bind(i64::from(study.0))
     .fetch_one(&mut **tx)
     .await?;
     u32_column(&row, "running")
 }
 
 pub(super) async fn why_none(tx: &mut Tx) -> Result<NoWorkReason, StoreError> {
-    let rows = sqlx::query("SELECT DISTINCT state FROM studies")
-        .fetch_all(&mut **tx)
-        .await?;
-    let states = rows
-        .iter()
-        .map(|row| row.try_get("state"))
-        .collect::<Result<Vec<&str>, _>>()?;
-    Ok(if states.contains(&"running") {
+    let studies = studies_in(tx).await?;
+    let has = |state| studies.values().any(|stored| stored.state == state);
+    Ok(if has(StudyState::Running) {
         NoWorkReason::AllLeased
-    } else if states.contains(&"paused") {
+    } else if has(StudyState::Paused) {
         NoWorkReason::Paused
-    } else if states.is_empty() {
+    } else if studies.is_empty() {
         NoWorkReason::NoStudy
     } else {
         NoWorkReason::AllFinished
@@ -75,11 +64,11 @@ pub(super) async fn next_trial(
     now: Timestamp,
 ) -> Result<Option<(Option<Trial>, Trial)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' AND numerics = ?
+        "SELECT trial FROM trials WHERE study_id = $1 AND state = 'waiting' AND numerics = $2
          ORDER BY number LIMIT 64",
     )
-    .bind(study.id.0)
-    .bind(numerics.0)
+    .bind(i64::from(study.id.0))
+    .bind(i64::from(numerics.0))
     .fetch_all(&mut **tx)
     .await?;
     for row in rows {
@@ -110,7 +99,7 @@ async fn promotable(tx: &mut Tx, study: &StoredStudy) -> Result<Option<TrialNumb
     }
     let timeline = take_timeline(tx, study.id, &study.study).await?;
     let promotable = study.study.pruner.promotable(&timeline);
-    tx.keep_timeline(study.id, timeline);
+    tx.memory().keep_timeline(study.id, timeline);
     Ok(promotable)
 }
 
@@ -129,6 +118,6 @@ async fn new_trial(
         trial.stops_at = study.study.stops_at(number);
         trial
     });
-    tx.keep_timeline(study.id, timeline);
+    tx.memory().keep_timeline(study.id, timeline);
     Ok(trial)
 }

@@ -1,12 +1,15 @@
 //! Studies: what operators defined, and how far each has come.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, sqlite::SqliteRow};
-use tabsweep_protocol::{BlobRef, DataRef, StudyId};
+use sqlx::{Row, any::AnyRow};
+use tabsweep_protocol::{BlobRef, DataRef, Sha256, StudyId};
 use tabsweep_study::{Study, StudyState, Timestamp};
 
 use super::{
     Store, StoreError, Tx,
+    memory::Studies,
     rows::{from_json, json_column, to_json, u32_column},
 };
 
@@ -100,6 +103,11 @@ impl TrialCounts {
         self.waiting + self.running + self.checking + self.paused + self.ended()
     }
 
+    /// Trials that have not ended yet, those to come included.
+    pub fn left(&self) -> u32 {
+        self.unsuggested + self.suggested() - self.ended()
+    }
+
     fn ended(&self) -> u32 {
         self.verified + self.diverged + self.pruned + self.failed + self.cancelled
     }
@@ -113,7 +121,7 @@ fn state_name(state: StudyState) -> &'static str {
     }
 }
 
-pub(super) fn study_from_row(row: &SqliteRow) -> Result<StoredStudy, StoreError> {
+fn study_from_row(row: &AnyRow) -> Result<StoredStudy, StoreError> {
     let state: &str = row.try_get("state")?;
     Ok(StoredStudy {
         id: StudyId(u32_column(row, "id")?),
@@ -136,24 +144,30 @@ impl Store {
         now: Timestamp,
     ) -> Result<StudyId, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
-            .fetch_one(&mut *tx)
-            .await?;
-        let id = u32_column(&row, "id")?;
-        sqlx::query(
-            "INSERT INTO studies (id, name, state, definition, data, created_millis)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(id)
-        .bind(&study.name)
-        .bind(state_name(StudyState::Running))
-        .bind(to_json(study))
-        .bind(to_json(data))
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await?;
+        let id = next_id(&mut tx).await?;
+        insert_study(&mut tx, id, study, data, now).await?;
         tx.commit().await?;
-        Ok(StudyId(id))
+        Ok(id)
+    }
+
+    /// Stores a new study if there is none yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_first_study(
+        &self,
+        study: &Study,
+        data: &DataManifest,
+        now: Timestamp,
+    ) -> Result<Option<StudyId>, StoreError> {
+        const FIRST: StudyId = StudyId(1);
+        let mut tx = self.begin().await?;
+        if next_id(&mut tx).await? != FIRST {
+            return Ok(None);
+        }
+        insert_study(&mut tx, FIRST, study, data, now).await?;
+        tx.commit().await?;
+        Ok(Some(FIRST))
     }
 
     /// All studies, newest first.
@@ -175,9 +189,9 @@ impl Store {
     /// The database failed.
     pub async fn study(&self, id: StudyId) -> Result<Option<StoredStudy>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?",
+            "SELECT id, state, definition, data, created_millis FROM studies WHERE id = $1",
         )
-        .bind(id.0)
+        .bind(i64::from(id.0))
         .fetch_optional(&self.readers)
         .await?;
         row.as_ref().map(study_from_row).transpose()
@@ -189,9 +203,9 @@ impl Store {
     /// The database failed.
     pub async fn trial_counts(&self, study: &StoredStudy) -> Result<TrialCounts, StoreError> {
         let rows = sqlx::query(
-            "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = ? GROUP BY state",
+            "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = $1 GROUP BY state",
         )
-        .bind(study.id.0)
+        .bind(i64::from(study.id.0))
         .fetch_all(&self.readers)
         .await?;
         counts_from_rows(&rows, study.study.budget.trials)
@@ -201,21 +215,56 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn is_study_data(&self, sha256: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS studies FROM studies
-             WHERE json_extract(data, '$.training.sha256') = ?
-                OR json_extract(data, '$.validation.sha256') = ?",
-        )
-        .bind(sha256)
-        .bind(sha256)
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(u32_column(&row, "studies")? > 0)
+    pub async fn is_study_data(&self, sha256: &Sha256) -> Result<bool, StoreError> {
+        // Looked for as text first: how to look into JSON, each database says otherwise.
+        let rows = sqlx::query("SELECT data FROM studies WHERE data LIKE $1")
+            .bind(format!("%{sha256}%"))
+            .fetch_all(&self.readers)
+            .await?;
+        for row in &rows {
+            let data: DataManifest = json_column(row, "data")?;
+            if [&data.training, &data.validation]
+                .map(|blob| &blob.sha256)
+                .contains(&sha256)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
-fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, StoreError> {
+async fn next_id(tx: &mut Tx) -> Result<StudyId, StoreError> {
+    let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(StudyId(u32_column(&row, "id")?))
+}
+
+async fn insert_study(
+    tx: &mut Tx,
+    id: StudyId,
+    study: &Study,
+    data: &DataManifest,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    tx.memory().forget_studies();
+    sqlx::query(
+        "INSERT INTO studies (id, name, state, definition, data, created_millis)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(i64::from(id.0))
+    .bind(&study.name)
+    .bind(state_name(StudyState::Running))
+    .bind(to_json(study))
+    .bind(to_json(data))
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn counts_from_rows(rows: &[AnyRow], budget: u32) -> Result<TrialCounts, StoreError> {
     let mut counts = TrialCounts::default();
     for row in rows {
         counts.add(row.try_get("state")?, u32_column(row, "trials")?);
@@ -224,15 +273,43 @@ fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, Stor
     Ok(counts)
 }
 
+/// All studies.
+pub(super) async fn studies_in(tx: &mut Tx) -> Result<Studies, StoreError> {
+    if let Some(studies) = tx.memory().studies() {
+        return Ok(studies);
+    }
+    let rows = sqlx::query("SELECT id, state, definition, data, created_millis FROM studies")
+        .fetch_all(&mut **tx)
+        .await?;
+    let studies = rows.iter().map(|row| {
+        let study = study_from_row(row)?;
+        Ok((study.id, Arc::new(study)))
+    });
+    let studies = Studies::new(studies.collect::<Result<_, StoreError>>()?);
+    tx.memory().keep_studies(&studies);
+    Ok(studies)
+}
+
 /// The study with this id.
-pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<StoredStudy, StoreError> {
-    let row =
-        sqlx::query("SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?")
-            .bind(id.0)
-            .fetch_optional(&mut **tx)
-            .await?
-            .ok_or(StoreError::NoStudy { study: id })?;
-    study_from_row(&row)
+pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<Arc<StoredStudy>, StoreError> {
+    let studies = studies_in(tx).await?;
+    let study = studies.get(&id).cloned();
+    study.ok_or(StoreError::NoStudy { study: id })
+}
+
+/// Changes what the operator defined.
+pub(super) async fn save_definition(
+    tx: &mut Tx,
+    id: StudyId,
+    study: &Study,
+) -> Result<(), StoreError> {
+    tx.memory().forget_studies();
+    sqlx::query("UPDATE studies SET definition = $1 WHERE id = $2")
+        .bind(to_json(study))
+        .bind(i64::from(id.0))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn save_study_state(
@@ -240,9 +317,10 @@ pub(super) async fn save_study_state(
     id: StudyId,
     state: StudyState,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
+    tx.memory().forget_studies();
+    sqlx::query("UPDATE studies SET state = $1 WHERE id = $2")
         .bind(state_name(state))
-        .bind(id.0)
+        .bind(i64::from(id.0))
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -4,12 +4,16 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod blobs;
+mod bundles;
 mod claims;
 mod clocks;
+mod credit;
+mod exports;
 mod leases;
 mod limits;
 mod numerics;
 mod operator;
+mod plots;
 mod replay;
 mod restart;
 mod studies;
