@@ -81,7 +81,8 @@ mod learning {
         assert_eq!(setting, expected);
     }
 
-    const GOLDEN_TPE: &str = r#"{}"#;
+    const GOLDEN_TPE: &str = r#"{"fixed": 3, "learning_rate": 0.00016386662575008413, "log": 1,
+        "step": -4, "which": "b"}"#;
 
     fn finished(number: u32, space: &Space, score: f64) -> Finished {
         let nothing = History {
