@@ -188,7 +188,6 @@ impl Space {
     /// Names of the hyper-parameters that may differ from trial to trial, sorted.
     pub fn swept(&self) -> impl Iterator<Item = &str> {
         let swept = self
-            .0
             .iter()
             .filter(|(_, distribution)| !matches!(distribution, Distribution::Fixed { .. }));
         swept.map(|(name, _)| name.as_str())
