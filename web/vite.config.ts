@@ -34,5 +34,6 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  test: { include: ["*.test.ts", "src/**/*.test.ts"], environment: "node" },
+  // The palette of plots is read as text.
+  test: { include: ["*.test.ts", "src/**/*.test.ts"], environment: "node", css: true },
 });
