@@ -8,7 +8,7 @@ export const POLL_MILLIS = 5_000;
 export const RETRY_MILLIS = 30_000;
 
 /** Shortest time between two calls. */
-export const PAUSE_MILLIS = 1_000;
+export const PAUSE_MILLIS = 2_000;
 
 /**
  * Calls `onChange` after each change, at most once in `PAUSE_MILLIS` and not while the page is hidden.
