@@ -78,3 +78,15 @@ export function pace(run: () => void): { call: () => void; cancel: () => void } 
   };
   return { call, cancel: () => clearTimeout(waiting) };
 }
+
+/** Runs once some time after the first of many calls: what is fetched then has all that they are about. */
+export function later(waitMillis: number, run: () => void): { call: () => void; cancel: () => void } {
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const call = (): void => {
+    waiting ??= setTimeout(() => {
+      waiting = undefined;
+      run();
+    }, waitMillis);
+  };
+  return { call, cancel: () => clearTimeout(waiting) };
+}
