@@ -1,5 +1,6 @@
-// How the three pages become files, and one of them a service worker that has it at hand offline. They run under a policy that forbids inline scripts and styles
-// and data: URLs for code; the options below keep Vite from making any.
+// How the three pages become files, and a service worker that has one of them at hand offline. They run
+// under a policy that forbids inline scripts and styles and data: URLs for code; the options below keep
+// Vite from making any.
 
 import { resolve } from "node:path";
 

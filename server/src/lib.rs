@@ -4,6 +4,7 @@
 pub mod app;
 pub mod arrivals;
 pub mod blobs;
+pub mod bundles;
 pub mod client;
 pub mod clock;
 pub mod datasets;

@@ -15,6 +15,8 @@ export interface Environment {
   pages: string;
   /** Folder of MNIST's four files, where there is one. */
   mnist: string | undefined;
+  /** Folder of a MobileNet's weights, its labels and photos, where there is one. */
+  imagenet: string | undefined;
 }
 
 const root = resolve(import.meta.dirname, "../..");
@@ -27,6 +29,7 @@ export function environment(): Environment {
     server: existing("TABSWEEP_SERVER", resolve(root, "target/release/tabsweep")),
     pages: existing("TABSWEEP_PAGES", resolve(root, "web/dist")),
     mnist: process.env["TABSWEEP_MNIST_DIR"],
+    imagenet: process.env["TABSWEEP_IMAGENET_DIR"],
   };
 }
 

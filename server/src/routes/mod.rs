@@ -2,6 +2,7 @@
 
 mod auth;
 mod blobs;
+mod bundles;
 mod events;
 mod exports;
 mod health;
@@ -22,7 +23,10 @@ use axum::{
     routing::{any, get},
 };
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{app::SharedApp, problem::Problem, socket};
 use exports::PagesFolder;
@@ -54,6 +58,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
+        .routes(
+            routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
+        )
         .routes(routes!(models::show))
         .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))

@@ -259,6 +259,7 @@ impl From<OperatorError> for Problem {
             OperatorError::OutOfRange { .. }
             | OperatorError::UnknownParameter { .. }
             | OperatorError::OutsideSpace { .. }
+            | OperatorError::Inactive { .. }
             | OperatorError::Untrainable { .. } => Self::bad_request(error),
         }
     }

@@ -1,6 +1,7 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod bundles;
 mod credit;
 mod database;
 mod events;
@@ -26,6 +27,7 @@ use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+pub use bundles::StoredBundle;
 pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};

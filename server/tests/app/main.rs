@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod blobs;
+mod bundles;
 mod claims;
 mod clocks;
 mod credit;

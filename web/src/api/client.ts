@@ -54,6 +54,8 @@ export const model = (sha256: string) => result(client.GET("/api/models/{sha256}
 
 export const board = (limit: number) => result(client.GET("/api/volunteers", { params: { query: { limit } } }));
 
+export const bundles = () => result(client.GET("/api/bundles"));
+
 export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
 
 export const reproduction = (id: number, number: number) =>

@@ -7,6 +7,7 @@ type Schemas = components["schemas"];
 
 export type Best = Schemas["Best"];
 export type BoardRow = Schemas["BoardRow"];
+export type BundleView = Schemas["BundleView"];
 export type Contribution = Schemas["Contribution"];
 export type CurveList = Schemas["CurveList"];
 export type ImportanceRow = Schemas["ImportanceRow"];
