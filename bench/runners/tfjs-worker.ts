@@ -82,9 +82,10 @@ async function ofPhotos(): Promise<Classify> {
   const network = mobilenet(await dataFile("mobilenet.safetensors"), SIDE);
   const layers = network.convolutions.map((layer) => (layer.groups === 1 ? pointwise(tf, layer) : depthwise(tf, layer)));
   const classify = network.dense.map(({ weights, bias, outputs }) => {
-    const b = tf.tensor2d(weights, [outputs, weights.length / outputs]);
+    // Once: with `transposeB` the backend's fused product is wrong.
+    const b = tf.tidy(() => tf.transpose(tf.tensor2d(weights, [outputs, weights.length / outputs])));
     const biases = tf.tensor1d(bias);
-    return (a: Core.Tensor) => tf.fused.matMul({ a, b, transposeB: true, bias: biases, activation: "linear" });
+    return (a: Core.Tensor) => tf.fused.matMul({ a, b, bias: biases, activation: "linear" });
   });
   const inputs = given.inputs.map((input) => tf.tensor4d(normalised(input), [1, SIDE, SIDE, 3]));
   const scores = (input: Core.Tensor) =>
