@@ -14,6 +14,7 @@ pub mod listener;
 pub mod openapi;
 pub mod operator;
 pub mod peers;
+pub mod plots;
 mod problem;
 pub mod roster;
 pub mod routes;

@@ -33,6 +33,11 @@ export function environment(): Environment {
   };
 }
 
+/** The program that fills a stopped server's database with made-up trials. */
+export function madeUpTrials(): string {
+  return existing("TABSWEEP_MADE_UP_TRIALS", resolve(root, "target/release/examples/many_trials"));
+}
+
 /** The trainer as a program of its own, in two builds. */
 export interface Trainers {
   optimised: string;

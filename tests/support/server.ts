@@ -17,6 +17,8 @@ export interface ServerOptions {
   study: string;
   /** More of the server's flags. */
   flags?: readonly string[];
+  /** Folder of the pages; the built ones if it is not given. */
+  pages?: string;
 }
 
 type Process = ChildProcessByStdio<null, Readable, Readable>;
@@ -42,8 +44,9 @@ export class Server {
   }
 
   /** Starts a server on an empty state folder and a free port. */
-  static async start({ study, flags = [] }: ServerOptions): Promise<Server> {
+  static async start({ study, flags: more = [], pages = environment().pages }: ServerOptions): Promise<Server> {
     const folder = temporaryFolder();
+    const flags = ["--pages", pages, ...more];
     const file = join(folder, "study.toml");
     writeFileSync(file, study);
     const run = new Run(["--listen", "127.0.0.1:0", "--study", file, ...inFolder(folder), ...flags]);
@@ -86,9 +89,19 @@ export class Server {
     removeFolder(this.#folder);
   }
 
+  /** The operator's token. */
+  get adminToken(): string {
+    return readFileSync(this.#tokenFile, "utf8").trim();
+  }
+
+  /** The database's file. */
+  get database(): string {
+    return join(this.#folder, "state", "tabsweep.sqlite3");
+  }
+
   /** Creates one more study; its id. */
   async createStudy(study: string): Promise<number> {
-    return this.api.createStudy(study, readFileSync(this.#tokenFile, "utf8").trim());
+    return this.api.createStudy(study, this.adminToken);
   }
 
   /** Adds the pretrained model in a folder, as an operator does. */
@@ -103,7 +116,7 @@ export class Server {
 }
 
 function inFolder(folder: string): string[] {
-  return ["--state", join(folder, "state"), "--pages", environment().pages];
+  return ["--state", join(folder, "state")];
 }
 
 /** One process from start to exit. */

@@ -27,6 +27,9 @@ const MNIST_VARIABLE: &str = "TABSWEEP_MNIST_DIR";
 /// The same for a network trained on ImageNet, and photos that it labels.
 const IMAGENET_VARIABLE: &str = "TABSWEEP_IMAGENET_DIR";
 
+/// An example of the server's package: fills a database with trials that nobody trained.
+const MADE_UP_TRIALS: &str = "many_trials";
+
 /// What to test, and with what.
 #[derive(Debug, Default, Args)]
 pub struct TestOptions {
@@ -159,6 +162,12 @@ const STAGES: [TestStage; 20] = [
         work: |bench| bench.cargo(&["test", "--release", "--no-run", "--test", "app"]),
     },
     TestStage {
+        name: "made-up trials",
+        purpose: Purpose::Setup,
+        needs: &["server"],
+        work: |bench| bench.cargo(&["build", "--release", "--example", MADE_UP_TRIALS]),
+    },
+    TestStage {
         name: "trainers",
         purpose: Purpose::Setup,
         needs: &[],
@@ -210,7 +219,14 @@ const STAGES: [TestStage; 20] = [
     TestStage {
         name: "tests of the whole system",
         purpose: Purpose::SlowTest(Kind::System),
-        needs: &["server", "trainers", "npm packages", "pages", "Chromium"],
+        needs: &[
+            "server",
+            "made-up trials",
+            "trainers",
+            "npm packages",
+            "pages",
+            "Chromium",
+        ],
         work: |bench| bench.system_tests(),
     },
 ];
@@ -422,6 +438,7 @@ impl Bench<'_> {
             (chromium::VARIABLE, chromium::found_or_installed()?.into()),
             ("TABSWEEP_SERVER", workspace.server().into()),
             ("TABSWEEP_PAGES", workspace.pages().into()),
+            ("TABSWEEP_MADE_UP_TRIALS", workspace.example(MADE_UP_TRIALS).into()),
             ("TABSWEEP_TRAINER", trainers::optimised(workspace).into()),
             ("TABSWEEP_UNOPTIMISED_TRAINER", unoptimised.into()),
         ];
@@ -461,6 +478,7 @@ mod tests {
             names(Some(Kind::System), false),
             [
                 "server",
+                "made-up trials",
                 "trainers",
                 "wasm module",
                 "npm packages",

@@ -8,6 +8,7 @@ mod exports;
 mod health;
 mod models;
 mod pages;
+mod plots;
 mod reproduction;
 mod studies;
 mod trials;
@@ -47,6 +48,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::requeue))
         .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
+        .routes(routes!(plots::trials))
+        .routes(routes!(plots::curves))
+        .routes(routes!(plots::work))
         .routes(routes!(exports::safetensors))
         .routes(routes!(exports::onnx))
         .routes(routes!(exports::page))

@@ -13,6 +13,7 @@ mod leases;
 mod limits;
 mod numerics;
 mod operator;
+mod plots;
 mod replay;
 mod restart;
 mod studies;
