@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tabsweep_protocol::StudyId;
+use tabsweep_protocol::{LeaseToken, Stop, StopReason, StudyId};
 use tabsweep_study::LeasePolicy;
 use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
 use crate::{
-    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, roster::Roster, store::Store,
+    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, peers::Outbox,
+    roster::Roster, store::Store,
 };
 
 /// How the server treats workers.
@@ -23,6 +24,16 @@ pub struct Settings {
     pub sockets_per_address: usize,
     /// Age after which an upload that no trial needs is deleted.
     pub upload_keep_secs: u32,
+}
+
+impl Settings {
+    /// The policy for leases whose holders could not be heard for a while through no fault of theirs.
+    pub fn restart_policy(&self) -> LeasePolicy {
+        LeasePolicy {
+            grace_secs: self.restart_grace_secs,
+            ..self.policy
+        }
+    }
 }
 
 impl Default for Settings {
@@ -71,6 +82,8 @@ pub struct App {
     pub arriving_mib: Semaphore,
     /// The way of uploads to the disk.
     pub arrivals: Arrivals,
+    /// What other servers on the database are still to be told.
+    pub outbox: Outbox,
     /// Turns true when the server ends.
     pub shutdown: watch::Sender<bool>,
 }
@@ -90,6 +103,7 @@ impl App {
         admin_token: &str,
     ) -> SharedApp {
         Arc::new(Self {
+            outbox: Outbox::new(store.is_shared()),
             store,
             data,
             arrivals: Arrivals::new(uploads.clone()),
@@ -108,8 +122,14 @@ impl App {
         })
     }
 
-    /// Workers that wait ask again.
+    /// Workers that wait ask again, on all servers.
     pub fn work_may_exist(&self) {
+        self.look_for_work();
+        self.outbox.work_may_exist();
+    }
+
+    /// Workers that wait here ask again.
+    pub fn look_for_work(&self) {
         self.work.send_modify(|count| *count += 1);
     }
 
@@ -118,10 +138,22 @@ impl App {
         self.claims.send_modify(|count| *count += 1);
     }
 
-    /// Pages that show the study look again.
+    /// Pages that show the study look again, on all servers.
     pub fn study_changed(&self, study: StudyId) {
+        self.show_change(study);
+        self.outbox.study_changed(study);
+    }
+
+    /// Pages from here that show the study look again.
+    pub fn show_change(&self, study: StudyId) {
         // Nobody listening is fine.
         let _ = self.changes.send(study);
+    }
+
+    /// Has whoever holds this lease told that it does so no longer, whichever server has the socket.
+    pub fn stop_lease(&self, lease: LeaseToken, reason: StopReason) {
+        self.roster.stop(&lease, reason);
+        self.outbox.stop(Stop { lease, reason });
     }
 }
 

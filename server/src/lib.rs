@@ -11,6 +11,7 @@ mod http_client;
 pub mod listener;
 pub mod openapi;
 pub mod operator;
+pub mod peers;
 mod problem;
 pub mod roster;
 pub mod routes;

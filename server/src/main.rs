@@ -48,6 +48,15 @@ struct ServeArgs {
     /// Folder for everything that is remembered.
     #[arg(long, value_name = "DIR", default_value = "state")]
     state: PathBuf,
+    /// Address of a PostgreSQL database, postgres://USER:PASSWORD@HOST/DATABASE, that several servers
+    /// may share; by default the database is a file in the state folder.
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TABSWEEP_DATABASE_URL",
+        hide_env_values = true
+    )]
+    database_url: Option<String>,
     /// Folder with the built pages.
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
     pages: PathBuf,
@@ -402,6 +411,7 @@ impl ServeArgs {
         Options {
             listen: self.listen,
             state: self.state,
+            database_url: self.database_url,
             pages: self.pages,
             sources: self.sources.into_sources(),
             dataset: self.dataset,

@@ -69,7 +69,7 @@ pub async fn put_into(app: &App, study: StudyId, state: StudyState) -> Result<()
         StudyState::Paused => app.store.pause_study(study).await?,
         StudyState::Finished => {
             for lease in app.store.stop_study(study, now).await? {
-                app.roster.stop(&lease, StopReason::Cancelled);
+                app.stop_lease(lease, StopReason::Cancelled);
             }
         }
     }
@@ -151,7 +151,7 @@ pub async fn requeue(app: &App, study: StudyId, number: TrialNumber) -> Result<(
         .requeue(study, number, NUMERICS, app.clock.now())
         .await?;
     if let Some(lease) = lease {
-        app.roster.stop(&lease, StopReason::Cancelled);
+        app.stop_lease(lease, StopReason::Cancelled);
     }
     changed(app, study);
     Ok(())

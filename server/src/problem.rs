@@ -84,6 +84,19 @@ impl Problem {
         Self::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", title, detail)
     }
 
+    /// The database, or where blobs are kept, can't be reached.
+    pub fn unavailable(error: &dyn std::error::Error) -> Self {
+        tracing::error!("{error}");
+        let title = "The server can't reach its store";
+        let detail = "nothing was changed; try again in a few seconds";
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "unavailable",
+            title,
+            detail,
+        )
+    }
+
     /// The server is at fault; the detail goes to its log, not to strangers.
     pub fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!("{error}");
@@ -119,8 +132,13 @@ impl From<StoreError> for Problem {
                 tracing::error!("{error}");
                 Self::disk_full("try again later; the operator has to make room")
             }
+            StoreError::Database { .. } | StoreError::Commit { .. } if error.is_unavailable() => {
+                Self::unavailable(&error)
+            }
             StoreError::Database { .. }
             | StoreError::Commit { .. }
+            | StoreError::NotPostgres
+            | StoreError::Newer { .. }
             | StoreError::Migration { .. }
             | StoreError::Stored { .. } => Self::internal(&error),
         }

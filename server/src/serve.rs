@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     datasets::{DataSetError, MNIST, SYNTHETIC_DIGITS, Sources},
     listener::{Listener, Peer},
-    routes, secret,
+    peers, routes, secret,
     store::{ClaimKind, Store, StoreError},
     studies::{self, CreateError},
     study_file::StudyFileError,
@@ -35,8 +35,10 @@ const LAST_WORDS: Duration = Duration::from_secs(3);
 pub struct Options {
     /// Address to listen on.
     pub listen: SocketAddr,
-    /// Folder for the database, blobs and the admin token.
+    /// Folder for the admin token, and for the database and blobs that are not elsewhere.
     pub state: PathBuf,
+    /// Address of PostgreSQL, where the database is not to be in the state folder.
+    pub database_url: Option<String>,
     /// Folder with the built pages.
     pub pages: PathBuf,
     /// Where data sets come from.
@@ -128,6 +130,8 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     }
     raise_file_limit();
     let app = open(&options).await?;
+    // Before anything is leased: other servers take what one has in hand that they can't hear.
+    let heard = app.store.listen().await?;
     // Bound before the first study is made, which can take a download: a taken port shows at once.
     let address = options.listen;
     let listener = TcpListener::bind(address)
@@ -136,15 +140,11 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     first_study(&app, &options).await?;
     warn_of_synthetic_digits(&app).await?;
     begin_outdated_anew(&app).await?;
-    let policy = tabsweep_study::LeasePolicy {
-        grace_secs: options.settings.restart_grace_secs,
-        ..options.settings.policy
-    };
-    let left = app.store.leave_all_alone(policy, app.clock.now()).await?;
-    if left > 0 {
-        tracing::info!("{left} trials wait for their workers to come back");
-    }
+    adopt_orphans(&app).await?;
     let mut tasks = JoinSet::new();
+    if let Some(listener) = heard {
+        tasks.spawn(peers::run(app.clone(), listener));
+    }
     let kinds = [ClaimKind::Scored, ClaimKind::Diverged];
     for kind in kinds.into_iter().filter(|_| options.verifies) {
         tasks.spawn(verification::run(app.clone(), kind));
@@ -175,7 +175,10 @@ fn raise_file_limit() {}
 async fn open(options: &Options) -> Result<SharedApp, ServeError> {
     let data = Blobs::open(&options.state.join("data"))?;
     let uploads = Blobs::open(&options.state.join("uploads"))?;
-    let store = Store::open(&options.state.join("tabsweep.sqlite3")).await?;
+    let store = match &options.database_url {
+        Some(url) => Store::connect(url).await?,
+        None => Store::open(&options.state.join("tabsweep.sqlite3")).await?,
+    };
     let token_file = admin_token_file(options);
     let admin_token = secret::admin_token(&token_file).map_err(|source| ServeError::File {
         path: token_file,
@@ -222,16 +225,27 @@ async fn first_study(app: &App, options: &Options) -> Result<(), ServeError> {
         .clone()
         .unwrap_or_else(|| study.dataset.clone());
     tracing::info!("preparing the data set {dataset}");
-    match studies::create_on(app, &study, &dataset).await {
+    match studies::create_first_on(app, &study, &dataset).await {
         Err(CreateError::DataSet {
             source: DataSetError::Download { source },
         }) if dataset == MNIST => {
             tracing::warn!("{source}");
-            studies::create_on(app, &study, SYNTHETIC_DIGITS).await?;
+            studies::create_first_on(app, &study, SYNTHETIC_DIGITS).await?;
         }
-        created => {
-            created?;
-        }
+        created => created?,
+    }
+    Ok(())
+}
+
+/// After a start, the sockets of this server's last life are gone.
+async fn adopt_orphans(app: &App) -> Result<(), StoreError> {
+    let policy = app.settings.restart_policy();
+    let adopted = app.store.adopt_orphans(policy, app.clock.now()).await?;
+    if adopted.trials > 0 {
+        tracing::info!(
+            "{} trials were in hand when the server ended",
+            adopted.trials
+        );
     }
     Ok(())
 }

@@ -71,19 +71,36 @@ pub async fn create(app: &App, text: &str) -> Result<StudyId, CreateError> {
 /// # Errors
 /// The data can't be had, or the database failed.
 pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyId, CreateError> {
+    let data = prepare(app, study, dataset).await?;
+    let id = app.store.add_study(study, &data, app.clock.now()).await?;
+    app.work_may_exist();
+    app.study_changed(id);
+    Ok(id)
+}
+
+/// The same for a study that is to be the first; nothing happens if another server was faster.
+///
+/// # Errors
+/// The data can't be had, or the database failed.
+pub async fn create_first_on(app: &App, study: &Study, dataset: &str) -> Result<(), CreateError> {
+    let data = prepare(app, study, dataset).await?;
+    let now = app.clock.now();
+    if let Some(id) = app.store.add_first_study(study, &data, now).await? {
+        app.work_may_exist();
+        app.study_changed(id);
+    }
+    Ok(())
+}
+
+/// The stored blobs of a data set that the study can be trained on.
+async fn prepare(app: &App, study: &Study, dataset: &str) -> Result<DataManifest, CreateError> {
     let data = app.sources.find(dataset).await?;
     let blobs = app.data.clone();
     let manifest = tokio::task::spawn_blocking(move || datasets::store(&data, &blobs))
         .await
         .expect("storing a data set does not panic")?;
     check_trials(study, &manifest)?;
-    let id = app
-        .store
-        .add_study(study, &manifest, app.clock.now())
-        .await?;
-    app.work_may_exist();
-    app.study_changed(id);
-    Ok(id)
+    Ok(manifest)
 }
 
 /// Settings that are looked at before a study begins.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use tabsweep_study::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use crate::app::{App, SharedApp, ended};
+use crate::{
+    app::{App, SharedApp, ended},
+    store::{Adopted, StoreError},
+};
 
 const EXPIRY_EVERY: Duration = Duration::from_millis(500);
 const CLEANING_EVERY: Duration = Duration::from_secs(60);
@@ -16,17 +19,62 @@ pub async fn run(app: SharedApp) {
     let mut ticks = interval(EXPIRY_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut cleaned = Instant::now();
+    let mut was_away = false;
     loop {
         tokio::select! {
             () = ended(&mut shutdown) => return,
             _ = ticks.tick() => {}
         }
+        if let Err(error) = reach_store(&app, was_away).await {
+            if !was_away {
+                tracing::error!("leases can't be ended: {error}");
+            }
+            was_away = true;
+            continue;
+        }
+        was_away = false;
+        adopt(&app).await;
         expire(&app).await;
         finish(&app).await;
         if cleaned.elapsed() >= CLEANING_EVERY {
             clean(&app).await;
             cleaned = Instant::now();
         }
+    }
+}
+
+/// While the store was away nobody could be heard, so nobody's lease ends right afterwards.
+async fn reach_store(app: &App, was_away: bool) -> Result<(), StoreError> {
+    if was_away {
+        let policy = app.settings.restart_policy();
+        app.store.spare_leases(policy, app.clock.now()).await?;
+        app.look_for_work();
+        app.claim_waits();
+        return Ok(());
+    }
+    app.store.check().await
+}
+
+/// Takes over the trials of servers that have died.
+pub async fn adopt(app: &App) {
+    let adopted = async {
+        if !app.store.has_orphans().await? {
+            return Ok(Adopted::default());
+        }
+        let (policy, now) = (app.settings.policy, app.clock.now());
+        app.store.adopt_orphans(policy, now).await
+    };
+    let adopted: Result<Adopted, StoreError> = adopted.await;
+    match adopted {
+        Ok(Adopted { trials: 0, .. }) => {}
+        Ok(Adopted { trials, studies }) => {
+            tracing::warn!("another server is gone: {trials} trials are taken over from it");
+            for study in studies {
+                app.study_changed(study);
+            }
+            app.claim_waits();
+        }
+        Err(error) => tracing::error!("trials of other servers can't be taken over: {error}"),
     }
 }
 

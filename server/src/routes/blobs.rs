@@ -60,7 +60,7 @@ enum Access {
 }
 
 async fn access(app: &App, sha256: &Sha256, headers: &HeaderMap) -> Result<Access, Problem> {
-    if app.store.is_study_data(sha256.as_str()).await? {
+    if app.store.is_study_data(sha256).await? {
         return Ok(Access::Data);
     }
     if app.store.is_verified_weights(sha256).await? {

@@ -18,8 +18,8 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn events(&self, study: StudyId) -> Result<Vec<Event>, StoreError> {
-        let rows = sqlx::query("SELECT event FROM events WHERE study_id = ? ORDER BY seq")
-            .bind(study.0)
+        let rows = sqlx::query("SELECT event FROM events WHERE study_id = $1 ORDER BY seq")
+            .bind(i64::from(study.0))
             .fetch_all(&self.readers)
             .await?;
         rows.iter().map(|row| json_column(row, "event")).collect()
@@ -115,9 +115,9 @@ pub(super) async fn add_event(
 ) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO events (study_id, seq, event)
-         SELECT ?1, COALESCE(MAX(seq) + 1, 0), ?2 FROM events WHERE study_id = ?1",
+         SELECT $1, COALESCE(MAX(seq) + 1, 0), $2 FROM events WHERE study_id = $1",
     )
-    .bind(study.0)
+    .bind(i64::from(study.0))
     .bind(to_json(event))
     .execute(&mut **tx)
     .await?;
@@ -134,11 +134,12 @@ pub(super) async fn take_timeline(
     let mut timeline = tx
         .take_timeline(id)
         .unwrap_or_else(|| Timeline::new(study.objective));
-    let rows = sqlx::query("SELECT event FROM events WHERE study_id = ? AND seq >= ? ORDER BY seq")
-        .bind(id.0)
-        .bind(i64::try_from(timeline.folded()).unwrap_or(i64::MAX))
-        .fetch_all(&mut **tx)
-        .await?;
+    let rows =
+        sqlx::query("SELECT event FROM events WHERE study_id = $1 AND seq >= $2 ORDER BY seq")
+            .bind(i64::from(id.0))
+            .bind(i64::try_from(timeline.folded()).unwrap_or(i64::MAX))
+            .fetch_all(&mut **tx)
+            .await?;
     for row in &rows {
         timeline.fold(json_column(row, "event")?);
     }
@@ -174,9 +175,9 @@ async fn has_reached_target(tx: &mut Tx, stored: &StoredStudy) -> Result<bool, S
         return Ok(false);
     };
     let row = sqlx::query(
-        "SELECT MAX(validation_score) AS best FROM trials WHERE study_id = ? AND state = 'verified'",
+        "SELECT MAX(validation_score) AS best FROM trials WHERE study_id = $1 AND state = 'verified'",
     )
-    .bind(stored.id.0)
+    .bind(i64::from(stored.id.0))
     .fetch_one(&mut **tx)
     .await?;
     let best: Option<f64> = row.try_get("best")?;
@@ -202,9 +203,9 @@ async fn has_more_to_do(
     }
     let under_way = sqlx::query(
         "SELECT number FROM trials
-         WHERE study_id = ? AND state IN ('waiting', 'running', 'checking') LIMIT 1",
+         WHERE study_id = $1 AND state IN ('waiting', 'running', 'checking') LIMIT 1",
     )
-    .bind(stored.id.0)
+    .bind(i64::from(stored.id.0))
     .fetch_optional(&mut **tx)
     .await?;
     Ok(under_way.is_some())
@@ -218,9 +219,9 @@ pub(super) async fn cancel_begun(
     now: Timestamp,
 ) -> Result<Vec<LeaseToken>, StoreError> {
     let rows = sqlx::query(
-        "SELECT trial FROM trials WHERE study_id = ? AND state IN ('waiting', 'running')",
+        "SELECT trial FROM trials WHERE study_id = $1 AND state IN ('waiting', 'running')",
     )
-    .bind(id.0)
+    .bind(i64::from(id.0))
     .fetch_all(&mut **tx)
     .await?;
     let mut ended = Vec::new();

@@ -1,6 +1,6 @@
 //! Leases: granting the next one, and every event that a lease's token allows.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{
     CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, ReleaseReason, StudyId,
     TrialNumber, VolunteerId, WorkerId,
@@ -13,7 +13,7 @@ use super::{
     Store, StoreError, StoredStudy, Tx,
     events::{add_event, move_trial, take_timeline},
     next::{next_trial, running_studies, why_none},
-    rows::{json_column, load_trial, save_trial, u32_column},
+    rows::{load_trial, u32_column},
     studies::study_in,
     uploads::{require_own_weights, require_upload},
 };
@@ -111,7 +111,7 @@ impl Store {
     /// # Errors
     /// There never was one.
     pub async fn worker_of(&self, token: &LeaseToken) -> Result<WorkerId, StoreError> {
-        let row = sqlx::query("SELECT worker FROM leases WHERE token = ?")
+        let row = sqlx::query("SELECT worker FROM leases WHERE token = $1")
             .bind(token.as_str())
             .fetch_optional(&self.readers)
             .await?
@@ -297,7 +297,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<Vec<StudyId>, StoreError> {
         const DUE: &str = "SELECT study_id, number FROM trials
-             WHERE deadline_millis IS NOT NULL AND deadline_millis <= ?";
+             WHERE deadline_millis IS NOT NULL AND deadline_millis <= $1";
         // Looked for without the write lock: mostly there is nothing.
         if sqlx::query(DUE)
             .bind(now.0)
@@ -324,39 +324,6 @@ impl Store {
         tx.commit().await?;
         studies.dedup();
         Ok(studies)
-    }
-
-    /// After a restart all sockets are gone: every holder gets `grace_secs` to come back.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn leave_all_alone(
-        &self,
-        policy: LeasePolicy,
-        now: Timestamp,
-    ) -> Result<u32, StoreError> {
-        let mut tx = self.begin().await?;
-        let rows = sqlx::query("SELECT study_id, trial FROM trials WHERE state = 'running'")
-            .fetch_all(&mut *tx)
-            .await?;
-        let mut left = 0;
-        for row in rows {
-            let trial: Trial = json_column(&row, "trial")?;
-            let Some(token) = trial.current_lease().map(|lease| lease.token.clone()) else {
-                continue;
-            };
-            let trial = trial.left_alone(&token, policy, now)?;
-            save_trial(
-                &mut tx,
-                StudyId(u32_column(&row, "study_id")?),
-                &trial,
-                now.0,
-            )
-            .await?;
-            left += 1;
-        }
-        tx.commit().await?;
-        Ok(left)
     }
 
     /// Begins the transaction in which a lease's token changes its trial.
@@ -411,9 +378,9 @@ async fn commit(
 }
 
 const LEASE_BY_TOKEN: &str =
-    "SELECT study_id, number, volunteer_id, attempt, numerics FROM leases WHERE token = ?";
+    "SELECT study_id, number, volunteer_id, attempt, numerics FROM leases WHERE token = $1";
 
-fn lease_from_row(row: &SqliteRow) -> Result<LeaseRecord, StoreError> {
+fn lease_from_row(row: &AnyRow) -> Result<LeaseRecord, StoreError> {
     Ok(LeaseRecord {
         study: StudyId(u32_column(row, "study_id")?),
         number: TrialNumber(u32_column(row, "number")?),
@@ -458,14 +425,14 @@ async fn record_lease(
     sqlx::query(
         "INSERT INTO leases (token, study_id, number, attempt, numerics, volunteer_id, worker,
              granted_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(grant.token.as_str())
-    .bind(study.0)
-    .bind(trial.number.0)
-    .bind(trial.attempts)
-    .bind(trial.numerics.0)
-    .bind(grant.volunteer.0)
+    .bind(i64::from(study.0))
+    .bind(i64::from(trial.number.0))
+    .bind(i64::from(trial.attempts))
+    .bind(i64::from(trial.numerics.0))
+    .bind(i64::from(grant.volunteer.0))
     .bind(grant.worker.as_str())
     .bind(now.0)
     .execute(&mut **tx)
@@ -479,7 +446,7 @@ pub(super) async fn end_lease(
     how: &'static str,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE leases SET ended_millis = ?, ended = ? WHERE token = ?")
+    sqlx::query("UPDATE leases SET ended_millis = $1, ended = $2 WHERE token = $3")
         .bind(now.0)
         .bind(how)
         .bind(token.as_str())
@@ -497,20 +464,20 @@ async fn record_epoch(
     sqlx::query(
         "INSERT INTO epochs (study_id, number, epoch, step, validation_score, mean_loss,
              state_sha256, attempt, reported_millis)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (study_id, number, epoch) DO UPDATE SET step = excluded.step,
              validation_score = excluded.validation_score, mean_loss = excluded.mean_loss,
              state_sha256 = excluded.state_sha256, attempt = excluded.attempt,
              reported_millis = excluded.reported_millis",
     )
-    .bind(record.study.0)
-    .bind(record.number.0)
-    .bind(epoch.epoch)
+    .bind(i64::from(record.study.0))
+    .bind(i64::from(record.number.0))
+    .bind(i64::from(epoch.epoch))
     .bind(i64::try_from(epoch.step).unwrap_or(i64::MAX))
     .bind(accuracy(epoch))
     .bind(f64::from(epoch.mean_loss))
     .bind(epoch.state_sha256.as_str())
-    .bind(record.attempt)
+    .bind(i64::from(record.attempt))
     .bind(now.0)
     .execute(&mut **tx)
     .await?;

@@ -1,28 +1,29 @@
-//! What is remembered, in SQLite: the only place with SQL. Every change of a trial is one immediate
-//! transaction; what it decides is decided by `tabsweep_study`.
+//! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
+//! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod database;
 mod events;
 mod leases;
 mod next;
 mod numerics;
 mod operator;
 mod rows;
+mod servers;
 mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
 mod writer;
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
-use sqlx::{
-    Connection, SqliteConnection, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
-};
+use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+use database::Database;
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
+pub use servers::{Adopted, Listener, Notice, ServerId};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};
 pub use uploads::Uploads;
@@ -47,12 +48,20 @@ pub enum StoreError {
         /// What it said.
         source: Arc<sqlx::Error>,
     },
-    /// The database is of a newer version, or its migration failed.
+    /// The address is not one of PostgreSQL.
+    #[error("the database's address must begin with postgres://")]
+    NotPostgres,
+    /// A later version of the program has been here.
+    #[error("the database is of a newer version (migration {migration}); start that one")]
+    Newer {
+        /// The first migration that is not known here.
+        migration: i64,
+    },
+    /// Its migration failed.
     #[error("the database can't be brought up to date: {source}")]
     Migration {
         /// What went wrong.
-        #[from]
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// A stored value can't be read back.
     #[error("a stored {what} can't be read: {source}")]
@@ -119,19 +128,51 @@ pub enum StoreError {
     CopiedWeights,
 }
 
+impl From<MigrateError> for StoreError {
+    fn from(source: MigrateError) -> Self {
+        match source {
+            MigrateError::VersionMissing(migration) => Self::Newer { migration },
+            source => Self::Migration { source },
+        }
+    }
+}
+
 /// SQLite's `SQLITE_FULL` and PostgreSQL's `disk_full`.
 const DISK_FULL: [&str; 2] = ["13", "53100"];
+/// What PostgreSQL says when it starts or stops, has no connection to spare, or ends a transaction
+/// that took too long (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+const UNAVAILABLE: [&str; 6] = ["53300", "55P03", "25P03", "57P01", "57P02", "57P03"];
 
 impl StoreError {
     /// Whether there is no room for what was to be remembered.
     pub fn is_disk_full(&self) -> bool {
-        let source = match self {
-            Self::Database { source } => source,
-            Self::Commit { source } => source,
-            _ => return false,
-        };
-        let code = source.as_database_error().and_then(|error| error.code());
-        code.is_some_and(|code| DISK_FULL.contains(&code.as_ref()))
+        self.has_code(&DISK_FULL)
+    }
+
+    /// Whether the database can't be reached now, and may be again later.
+    pub fn is_unavailable(&self) -> bool {
+        use sqlx::Error::{Io, PoolClosed, PoolTimedOut, Protocol, WorkerCrashed};
+        let is_away = self.source_in_database().is_some_and(|source| {
+            let is_gone = matches!(source, PoolClosed | PoolTimedOut | WorkerCrashed);
+            is_gone || matches!(source, Io(_) | Protocol(_))
+        });
+        is_away || self.has_code(&UNAVAILABLE)
+    }
+
+    fn has_code(&self, codes: &[&str]) -> bool {
+        let error = self
+            .source_in_database()
+            .and_then(sqlx::Error::as_database_error);
+        let code = error.and_then(|error| error.code());
+        code.is_some_and(|code| codes.contains(&code.as_ref()))
+    }
+
+    fn source_in_database(&self) -> Option<&sqlx::Error> {
+        match self {
+            Self::Database { source } => Some(source),
+            Self::Commit { source } => Some(source),
+            _ => None,
+        }
     }
 
     /// Whether the asker is wrong rather than the store.
@@ -140,6 +181,8 @@ impl StoreError {
             self,
             Self::Database { .. }
                 | Self::Commit { .. }
+                | Self::NotPostgres
+                | Self::Newer { .. }
                 | Self::Migration { .. }
                 | Self::Stored { .. }
         )
@@ -149,34 +192,38 @@ impl StoreError {
 /// The database.
 #[derive(Clone, Debug)]
 pub struct Store {
-    /// One connection: SQLite has one writer, and waiting for it here is fairer than `SQLITE_BUSY`.
+    database: Database,
+    /// One connection: there is one writer at a time, and waiting for it here is fairer than in the
+    /// database.
     writer: Writer,
-    readers: SqlitePool,
+    readers: AnyPool,
 }
 
 impl Store {
-    /// Opens the database file, creates it where there is none, and brings it up to date.
+    /// Opens SQLite's file, creates it where there is none, and brings it up to date.
     ///
     /// # Errors
     /// The file can't be opened, or is of a newer version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        // FULL: what was acknowledged survives a power cut too, at the price of one fsync.
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(10));
-        let mut migrator = SqliteConnection::connect_with(&options).await?;
-        sqlx::migrate!("./migrations").run(&mut migrator).await?;
-        migrator.close().await?;
-        let writer = Writer::open(&options).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(4)
-            .connect_with(options.read_only(true))
-            .await?;
-        let store = Self { writer, readers };
+        Self::on(Database::sqlite(file)?).await
+    }
+
+    /// Connects to PostgreSQL at `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, and brings the
+    /// database there up to date. Other servers may be on it.
+    ///
+    /// # Errors
+    /// It can't be reached, or is of a newer version.
+    pub async fn connect(url: &str) -> Result<Self, StoreError> {
+        Self::on(Database::postgres(url)?).await
+    }
+
+    async fn on(database: Database) -> Result<Self, StoreError> {
+        database.migrate().await?;
+        let store = Self {
+            writer: Writer::new(database.clone(), ServerId::drawn()),
+            readers: database.readers(),
+            database,
+        };
         store.tell_events_from_before().await?;
         Ok(store)
     }
@@ -194,7 +241,7 @@ impl Store {
         Ok(())
     }
 
-    /// Waits for what is being written and closes the file.
+    /// Waits for what is being written and closes the connections.
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;

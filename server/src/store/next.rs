@@ -38,9 +38,9 @@ pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, Sto
 
 async fn count_running(tx: &mut Tx, study: StudyId) -> Result<u32, StoreError> {
     let row = sqlx::query(
-        "SELECT COUNT(*) AS running FROM trials WHERE study_id = ? AND state = 'running'",
+        "SELECT COUNT(*) AS running FROM trials WHERE study_id = $1 AND state = 'running'",
     )
-    .bind(study.0)
+    .bind(i64::from(study.0))
     .fetch_one(&mut **tx)
     .await?;
     u32_column(&row, "running")
@@ -75,11 +75,11 @@ pub(super) async fn next_trial(
     now: Timestamp,
 ) -> Result<Option<(Option<Trial>, Trial)>, StoreError> {
     let rows = sqlx::query(
-        "SELECT trial FROM trials WHERE study_id = ? AND state = 'waiting' AND numerics = ?
+        "SELECT trial FROM trials WHERE study_id = $1 AND state = 'waiting' AND numerics = $2
          ORDER BY number LIMIT 64",
     )
-    .bind(study.id.0)
-    .bind(numerics.0)
+    .bind(i64::from(study.id.0))
+    .bind(i64::from(numerics.0))
     .fetch_all(&mut **tx)
     .await?;
     for row in rows {

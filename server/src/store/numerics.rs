@@ -26,9 +26,9 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT study_id, trial FROM trials
-             WHERE state IN ('waiting', 'running', 'checking', 'paused') AND numerics <> ?",
+             WHERE state IN ('waiting', 'running', 'checking', 'paused') AND numerics <> $1",
         )
-        .bind(numerics.0)
+        .bind(i64::from(numerics.0))
         .fetch_all(&mut *tx)
         .await?;
         let mut begun = 0;
@@ -55,9 +55,9 @@ pub(super) async fn forget_epochs(
     study: StudyId,
     number: TrialNumber,
 ) -> Result<(), StoreError> {
-    sqlx::query("DELETE FROM epochs WHERE study_id = ? AND number = ?")
-        .bind(study.0)
-        .bind(number.0)
+    sqlx::query("DELETE FROM epochs WHERE study_id = $1 AND number = $2")
+        .bind(i64::from(study.0))
+        .bind(i64::from(number.0))
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -96,7 +96,7 @@ mod tests {
         let mut migrator = sqlx::migrate!("./migrations");
         migrator.migrations.to_mut().truncate(1);
         migrator.run(&pool).await.unwrap();
-        sqlx::query("INSERT INTO studies VALUES (1, 's', 'running', ?, ?, 0)")
+        sqlx::query("INSERT INTO studies VALUES (1, 's', 'running', $1, $2, 0)")
             .bind(OLD_STUDY)
             .bind(old_data())
             .execute(&pool)
@@ -104,7 +104,7 @@ mod tests {
             .unwrap();
         sqlx::query(
             "INSERT INTO trials (study_id, number, state, trial, changed_millis)
-             VALUES (1, 0, 'waiting', ?, 0)",
+             VALUES (1, 0, 'waiting', $1, 0)",
         )
         .bind(OLD_TRIAL)
         .execute(&pool)

@@ -147,9 +147,9 @@ impl Store {
 }
 
 async fn save_definition(tx: &mut super::Tx, id: StudyId, study: &Study) -> Result<(), StoreError> {
-    sqlx::query("UPDATE studies SET definition = ? WHERE id = ?")
+    sqlx::query("UPDATE studies SET definition = $1 WHERE id = $2")
         .bind(to_json(study))
-        .bind(id.0)
+        .bind(i64::from(id.0))
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,8 +1,8 @@
 //! Studies: what operators defined, and how far each has come.
 
 use serde::{Deserialize, Serialize};
-use sqlx::{Row, sqlite::SqliteRow};
-use tabsweep_protocol::{BlobRef, DataRef, StudyId};
+use sqlx::{Row, any::AnyRow};
+use tabsweep_protocol::{BlobRef, DataRef, Sha256, StudyId};
 use tabsweep_study::{Study, StudyState, Timestamp};
 
 use super::{
@@ -113,7 +113,7 @@ fn state_name(state: StudyState) -> &'static str {
     }
 }
 
-pub(super) fn study_from_row(row: &SqliteRow) -> Result<StoredStudy, StoreError> {
+pub(super) fn study_from_row(row: &AnyRow) -> Result<StoredStudy, StoreError> {
     let state: &str = row.try_get("state")?;
     Ok(StoredStudy {
         id: StudyId(u32_column(row, "id")?),
@@ -136,24 +136,30 @@ impl Store {
         now: Timestamp,
     ) -> Result<StudyId, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
-            .fetch_one(&mut *tx)
-            .await?;
-        let id = u32_column(&row, "id")?;
-        sqlx::query(
-            "INSERT INTO studies (id, name, state, definition, data, created_millis)
-             VALUES (?, ?, ?, ?, ?, ?)",
-        )
-        .bind(id)
-        .bind(&study.name)
-        .bind(state_name(StudyState::Running))
-        .bind(to_json(study))
-        .bind(to_json(data))
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await?;
+        let id = next_id(&mut tx).await?;
+        insert_study(&mut tx, id, study, data, now).await?;
         tx.commit().await?;
-        Ok(StudyId(id))
+        Ok(id)
+    }
+
+    /// Stores a new study if there is none yet.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn add_first_study(
+        &self,
+        study: &Study,
+        data: &DataManifest,
+        now: Timestamp,
+    ) -> Result<Option<StudyId>, StoreError> {
+        const FIRST: StudyId = StudyId(1);
+        let mut tx = self.begin().await?;
+        if next_id(&mut tx).await? != FIRST {
+            return Ok(None);
+        }
+        insert_study(&mut tx, FIRST, study, data, now).await?;
+        tx.commit().await?;
+        Ok(Some(FIRST))
     }
 
     /// All studies, newest first.
@@ -175,9 +181,9 @@ impl Store {
     /// The database failed.
     pub async fn study(&self, id: StudyId) -> Result<Option<StoredStudy>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?",
+            "SELECT id, state, definition, data, created_millis FROM studies WHERE id = $1",
         )
-        .bind(id.0)
+        .bind(i64::from(id.0))
         .fetch_optional(&self.readers)
         .await?;
         row.as_ref().map(study_from_row).transpose()
@@ -189,9 +195,9 @@ impl Store {
     /// The database failed.
     pub async fn trial_counts(&self, study: &StoredStudy) -> Result<TrialCounts, StoreError> {
         let rows = sqlx::query(
-            "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = ? GROUP BY state",
+            "SELECT state, COUNT(*) AS trials FROM trials WHERE study_id = $1 GROUP BY state",
         )
-        .bind(study.id.0)
+        .bind(i64::from(study.id.0))
         .fetch_all(&self.readers)
         .await?;
         counts_from_rows(&rows, study.study.budget.trials)
@@ -201,21 +207,55 @@ impl Store {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn is_study_data(&self, sha256: &str) -> Result<bool, StoreError> {
-        let row = sqlx::query(
-            "SELECT COUNT(*) AS studies FROM studies
-             WHERE json_extract(data, '$.training.sha256') = ?
-                OR json_extract(data, '$.validation.sha256') = ?",
-        )
-        .bind(sha256)
-        .bind(sha256)
-        .fetch_one(&self.readers)
-        .await?;
-        Ok(u32_column(&row, "studies")? > 0)
+    pub async fn is_study_data(&self, sha256: &Sha256) -> Result<bool, StoreError> {
+        // Looked for as text first: how to look into JSON, each database says otherwise.
+        let rows = sqlx::query("SELECT data FROM studies WHERE data LIKE $1")
+            .bind(format!("%{sha256}%"))
+            .fetch_all(&self.readers)
+            .await?;
+        for row in &rows {
+            let data: DataManifest = json_column(row, "data")?;
+            if [&data.training, &data.validation]
+                .map(|blob| &blob.sha256)
+                .contains(&sha256)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
-fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, StoreError> {
+async fn next_id(tx: &mut Tx) -> Result<StudyId, StoreError> {
+    let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
+        .fetch_one(&mut **tx)
+        .await?;
+    Ok(StudyId(u32_column(&row, "id")?))
+}
+
+async fn insert_study(
+    tx: &mut Tx,
+    id: StudyId,
+    study: &Study,
+    data: &DataManifest,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO studies (id, name, state, definition, data, created_millis)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(i64::from(id.0))
+    .bind(&study.name)
+    .bind(state_name(StudyState::Running))
+    .bind(to_json(study))
+    .bind(to_json(data))
+    .bind(now.0)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+fn counts_from_rows(rows: &[AnyRow], budget: u32) -> Result<TrialCounts, StoreError> {
     let mut counts = TrialCounts::default();
     for row in rows {
         counts.add(row.try_get("state")?, u32_column(row, "trials")?);
@@ -226,12 +266,13 @@ fn counts_from_rows(rows: &[SqliteRow], budget: u32) -> Result<TrialCounts, Stor
 
 /// The study with this id.
 pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<StoredStudy, StoreError> {
-    let row =
-        sqlx::query("SELECT id, state, definition, data, created_millis FROM studies WHERE id = ?")
-            .bind(id.0)
-            .fetch_optional(&mut **tx)
-            .await?
-            .ok_or(StoreError::NoStudy { study: id })?;
+    let row = sqlx::query(
+        "SELECT id, state, definition, data, created_millis FROM studies WHERE id = $1",
+    )
+    .bind(i64::from(id.0))
+    .fetch_optional(&mut **tx)
+    .await?
+    .ok_or(StoreError::NoStudy { study: id })?;
     study_from_row(&row)
 }
 
@@ -240,9 +281,9 @@ pub(super) async fn save_study_state(
     id: StudyId,
     state: StudyState,
 ) -> Result<(), StoreError> {
-    sqlx::query("UPDATE studies SET state = ? WHERE id = ?")
+    sqlx::query("UPDATE studies SET state = $1 WHERE id = $2")
         .bind(state_name(state))
-        .bind(id.0)
+        .bind(i64::from(id.0))
         .execute(&mut **tx)
         .await?;
     Ok(())

@@ -1,7 +1,7 @@
 //! Trials as people and the verifier read them, and the verdicts.
 
-use sqlx::{Row, sqlite::SqliteRow};
-use tabsweep_protocol::{LeaseToken, Sha256, StudyId, TrialNumber, VolunteerId};
+use sqlx::{Row, any::AnyRow};
+use tabsweep_protocol::{LeaseToken, Outcome, Sha256, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::{
     LeasePolicy, Scores, Standing, Timestamp, TransitionError, Trial, TrialState, rank,
 };
@@ -19,6 +19,22 @@ pub enum ClaimKind {
     Scored,
     /// A divergence to be trained after: slow.
     Diverged,
+}
+
+impl ClaimKind {
+    pub(super) fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Finished(_) | Outcome::Paused(_) => Self::Scored,
+            Outcome::Diverged { .. } => Self::Diverged,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Scored => "scored",
+            Self::Diverged => "diverged",
+        }
+    }
 }
 
 /// Which claim a verdict is about.
@@ -105,9 +121,9 @@ impl Store {
         study: StudyId,
         number: TrialNumber,
     ) -> Result<Option<Trial>, StoreError> {
-        let row = sqlx::query("SELECT trial FROM trials WHERE study_id = ? AND number = ?")
-            .bind(study.0)
-            .bind(number.0)
+        let row = sqlx::query("SELECT trial FROM trials WHERE study_id = $1 AND number = $2")
+            .bind(i64::from(study.0))
+            .bind(i64::from(number.0))
             .fetch_optional(&self.readers)
             .await?;
         row.map(|row| json_column(&row, "trial")).transpose()
@@ -125,20 +141,20 @@ impl Store {
         limit: u32,
     ) -> Result<TrialPage, StoreError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS total FROM trials WHERE study_id = ?1 AND (?2 IS NULL OR state = ?2)",
+            "SELECT COUNT(*) AS total FROM trials WHERE study_id = $1 AND ($2 IS NULL OR state = $2)",
         )
-        .bind(study.0)
+        .bind(i64::from(study.0))
         .bind(state)
         .fetch_one(&self.readers)
         .await?;
         let rows = sqlx::query(
-            "SELECT trial FROM trials WHERE study_id = ?1 AND (?2 IS NULL OR state = ?2)
-             ORDER BY number LIMIT ?3 OFFSET ?4",
+            "SELECT trial FROM trials WHERE study_id = $1 AND ($2 IS NULL OR state = $2)
+             ORDER BY number LIMIT $3 OFFSET $4",
         )
-        .bind(study.0)
+        .bind(i64::from(study.0))
         .bind(state)
-        .bind(limit)
-        .bind(offset)
+        .bind(i64::from(limit))
+        .bind(i64::from(offset))
         .fetch_all(&self.readers)
         .await?;
         let trials = rows
@@ -163,11 +179,11 @@ impl Store {
         let rows = sqlx::query(
             "SELECT trial, volunteers.id AS volunteer_id, nickname FROM trials
              JOIN volunteers ON volunteers.id = trials.volunteer_id
-             WHERE study_id = ? AND state = 'verified'
-             ORDER BY validation_score DESC, number LIMIT ?",
+             WHERE study_id = $1 AND state = 'verified'
+             ORDER BY validation_score DESC, number LIMIT $2",
         )
-        .bind(study.0)
-        .bind(limit)
+        .bind(i64::from(study.0))
+        .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
         let mut verified = rows
@@ -208,10 +224,10 @@ impl Store {
     ) -> Result<Vec<EpochRow>, StoreError> {
         let rows = sqlx::query(
             "SELECT epoch, step, validation_score, mean_loss, state_sha256, attempt FROM epochs
-             WHERE study_id = ? AND number = ? ORDER BY epoch",
+             WHERE study_id = $1 AND number = $2 ORDER BY epoch",
         )
-        .bind(study.0)
-        .bind(number.0)
+        .bind(i64::from(study.0))
+        .bind(i64::from(number.0))
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
@@ -240,10 +256,10 @@ impl Store {
         let rows = sqlx::query(
             "SELECT attempt, volunteer_id, nickname, granted_millis, ended_millis, ended
              FROM leases JOIN volunteers ON volunteers.id = leases.volunteer_id
-             WHERE study_id = ? AND number = ? ORDER BY attempt",
+             WHERE study_id = $1 AND number = $2 ORDER BY attempt",
         )
-        .bind(study.0)
-        .bind(number.0)
+        .bind(i64::from(study.0))
+        .bind(i64::from(number.0))
         .fetch_all(&self.readers)
         .await?;
         rows.iter()
@@ -266,15 +282,16 @@ impl Store {
     /// The database failed.
     pub async fn running_trials_of(&self, volunteer: VolunteerId) -> Result<u32, StoreError> {
         let row = sqlx::query(
-            "SELECT COUNT(*) AS running FROM leases WHERE volunteer_id = ? AND ended_millis IS NULL",
+            "SELECT COUNT(*) AS running FROM leases WHERE volunteer_id = $1 AND ended_millis IS NULL",
         )
-        .bind(volunteer.0)
+        .bind(i64::from(volunteer.0))
         .fetch_one(&self.readers)
         .await?;
         u32_column(&row, "running")
     }
 
-    /// The claim of this kind that has waited longest for its verdict, but for those `postponed`.
+    /// The claim of this kind that has waited longest for its verdict, but for those `postponed`. Of
+    /// the claims that this server took: others check theirs.
     ///
     /// # Errors
     /// The database failed.
@@ -285,11 +302,10 @@ impl Store {
     ) -> Result<Option<(StoredStudy, Trial)>, StoreError> {
         let rows = sqlx::query(
             "SELECT study_id, trial FROM trials
-             WHERE state = 'checking'
-                AND (json_extract(trial, '$.state.outcome.kind') = 'diverged') = ?
-             ORDER BY changed_millis LIMIT 64",
+             WHERE claim = $1 AND server = $2 ORDER BY changed_millis, study_id, number LIMIT 64",
         )
-        .bind(kind == ClaimKind::Diverged)
+        .bind(kind.name())
+        .bind(self.server().0)
         .fetch_all(&self.readers)
         .await?;
         for row in rows {
@@ -386,12 +402,12 @@ impl Store {
         let after = verdict(trial.clone())?;
         move_trial(&mut tx, *study, Some(&trial), &after, now).await?;
         let credit = if is_right {
-            "UPDATE volunteers SET verified = verified + 1 WHERE id = ?"
+            "UPDATE volunteers SET verified = verified + 1 WHERE id = $1"
         } else {
-            "UPDATE volunteers SET rejected = rejected + 1 WHERE id = ?"
+            "UPDATE volunteers SET rejected = rejected + 1 WHERE id = $1"
         };
         sqlx::query(credit)
-            .bind(claimant.0)
+            .bind(i64::from(claimant.0))
             .execute(&mut *tx)
             .await?;
         tx.commit().await?;
@@ -409,14 +425,14 @@ impl VerifiedRow {
     }
 }
 
-fn volunteer_from_row(row: &SqliteRow) -> Result<(VolunteerId, String), StoreError> {
+fn volunteer_from_row(row: &AnyRow) -> Result<(VolunteerId, String), StoreError> {
     Ok((
         VolunteerId(u32_column(row, "volunteer_id")?),
         row.try_get("nickname")?,
     ))
 }
 
-fn verified_from_row(row: &SqliteRow) -> Result<Option<VerifiedRow>, StoreError> {
+fn verified_from_row(row: &AnyRow) -> Result<Option<VerifiedRow>, StoreError> {
     let trial: Trial = json_column(row, "trial")?;
     let TrialState::Verified(verified) = trial.state.clone() else {
         return Ok(None);

@@ -32,7 +32,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         sqlx::query(
-            "INSERT INTO uploads (token, sha256, bytes, uploaded_millis) VALUES (?, ?, ?, ?)
+            "INSERT INTO uploads (token, sha256, bytes, uploaded_millis) VALUES ($1, $2, $3, $4)
              ON CONFLICT (token, sha256) DO NOTHING",
         )
         .bind(token.as_str())
@@ -51,10 +51,11 @@ impl Store {
     pub async fn uploads_of(&self, token: &LeaseToken) -> Result<Uploads, StoreError> {
         let row = sqlx::query(
             "SELECT trials.state AS state,
-                 (SELECT COALESCE(SUM(bytes), 0) FROM uploads WHERE token = leases.token) AS bytes
+                 (SELECT CAST(COALESCE(SUM(bytes), 0) AS BIGINT) FROM uploads
+                  WHERE token = leases.token) AS bytes
              FROM leases JOIN trials ON trials.study_id = leases.study_id
                                     AND trials.number = leases.number
-             WHERE leases.token = ?",
+             WHERE leases.token = $1",
         )
         .bind(token.as_str())
         .fetch_optional(&self.readers)
@@ -81,7 +82,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = sqlx::query(
             "SELECT sha256 FROM uploads GROUP BY sha256
-             HAVING MAX(uploaded_millis) < ?
+             HAVING MAX(uploaded_millis) < $1
                 AND NOT EXISTS (SELECT 1 FROM trials WHERE trials.checkpoint = uploads.sha256)
                 AND NOT EXISTS (SELECT 1 FROM trials WHERE trials.weights_sha256 = uploads.sha256)
                 AND NOT EXISTS (
@@ -99,7 +100,7 @@ impl Store {
             .map(|row| hash_column(row, "sha256"))
             .collect::<Result<Vec<_>, _>>()?;
         for hash in &hashes {
-            sqlx::query("DELETE FROM uploads WHERE sha256 = ?")
+            sqlx::query("DELETE FROM uploads WHERE sha256 = $1")
                 .bind(hash.as_str())
                 .execute(&mut *tx)
                 .await?;
@@ -113,7 +114,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn is_verified_weights(&self, sha256: &Sha256) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT COUNT(*) AS trials FROM trials WHERE weights_sha256 = ?")
+        let row = sqlx::query("SELECT COUNT(*) AS trials FROM trials WHERE weights_sha256 = $1")
             .bind(sha256.as_str())
             .fetch_one(&self.readers)
             .await?;
@@ -126,11 +127,12 @@ pub(super) async fn require_upload(
     token: &LeaseToken,
     sha256: &Sha256,
 ) -> Result<(), StoreError> {
-    let row = sqlx::query("SELECT COUNT(*) AS uploads FROM uploads WHERE token = ? AND sha256 = ?")
-        .bind(token.as_str())
-        .bind(sha256.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
+    let row =
+        sqlx::query("SELECT COUNT(*) AS uploads FROM uploads WHERE token = $1 AND sha256 = $2")
+            .bind(token.as_str())
+            .bind(sha256.as_str())
+            .fetch_one(&mut **tx)
+            .await?;
     if u32_column(&row, "uploads")? == 0 {
         return Err(StoreError::NotUploaded);
     }
@@ -144,7 +146,7 @@ pub(super) async fn require_own_weights(
     trial: &Trial,
     sha256: &Sha256,
 ) -> Result<(), StoreError> {
-    let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = ?")
+    let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = $1")
         .bind(sha256.as_str())
         .fetch_all(&mut **tx)
         .await?;

@@ -1,6 +1,6 @@
 //! Who lends compute. Tokens are stored as hashes: a stolen database lets nobody speak for them.
 
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::VolunteerId;
 use tabsweep_study::Timestamp;
 
@@ -45,9 +45,9 @@ impl Store {
         let id = u32_column(&row, "id")?;
         sqlx::query(
             "INSERT INTO volunteers (id, nickname, token_sha256, registered_millis, seen_millis)
-             VALUES (?, ?, ?, ?, ?)",
+             VALUES ($1, $2, $3, $4, $5)",
         )
-        .bind(id)
+        .bind(i64::from(id))
         .bind(nickname)
         .bind(token_sha256)
         .bind(now.0)
@@ -67,7 +67,7 @@ impl Store {
         token_sha256: &str,
     ) -> Result<Option<Volunteer>, StoreError> {
         let row = sqlx::query(
-            "SELECT id, nickname, verified, rejected FROM volunteers WHERE token_sha256 = ?",
+            "SELECT id, nickname, verified, rejected FROM volunteers WHERE token_sha256 = $1",
         )
         .bind(token_sha256)
         .fetch_optional(&self.readers)
@@ -81,8 +81,8 @@ impl Store {
     /// The database failed.
     pub async fn volunteer(&self, id: VolunteerId) -> Result<Volunteer, StoreError> {
         let row =
-            sqlx::query("SELECT id, nickname, verified, rejected FROM volunteers WHERE id = ?")
-                .bind(id.0)
+            sqlx::query("SELECT id, nickname, verified, rejected FROM volunteers WHERE id = $1")
+                .bind(i64::from(id.0))
                 .fetch_one(&self.readers)
                 .await?;
         volunteer_from_row(&row)
@@ -94,16 +94,16 @@ impl Store {
     /// The database failed.
     pub async fn volunteer_seen(&self, id: VolunteerId, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
-        sqlx::query("UPDATE volunteers SET seen_millis = ? WHERE id = ?")
+        sqlx::query("UPDATE volunteers SET seen_millis = $1 WHERE id = $2")
             .bind(now.0)
-            .bind(id.0)
+            .bind(i64::from(id.0))
             .execute(&mut *tx)
             .await?;
         tx.commit().await
     }
 }
 
-fn volunteer_from_row(row: &SqliteRow) -> Result<Volunteer, StoreError> {
+fn volunteer_from_row(row: &AnyRow) -> Result<Volunteer, StoreError> {
     Ok(Volunteer {
         id: VolunteerId(u32_column(row, "id")?),
         nickname: row.try_get("nickname")?,

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use sqlx::{ConnectOptions, SqliteConnection, sqlite::SqliteConnectOptions};
+use sqlx::{AnyConnection, Connection};
 use tabsweep_protocol::StudyId;
 use tabsweep_study::Timeline;
 use tokio::{
@@ -16,23 +16,23 @@ use tokio::{
     sync::{Mutex, OwnedMutexGuard, oneshot},
 };
 
-use super::StoreError;
+use super::{StoreError, database::Database, servers::ServerId};
 
 /// The writing connection, shared by everybody who changes something.
 #[derive(Clone, Debug)]
 pub(super) struct Writer {
     group: Arc<Mutex<Group>>,
+    server: ServerId,
 }
 
 /// Changes that will be committed together.
 #[derive(Debug)]
 struct Group {
-    /// None once the store is closed.
-    connection: Option<SqliteConnection>,
-    /// Whether the transaction around the changes has begun.
-    is_open: bool,
-    /// Whether the last change was given up half-way.
-    is_half_done: bool,
+    database: Database,
+    /// None until it is needed, again after the database has gone, and once the store is closed.
+    connection: Option<AnyConnection>,
+    is_closed: bool,
+    stage: Stage,
     /// Whether somebody is on the way to commit.
     is_awaited: bool,
     /// Who waits for the commit.
@@ -43,6 +43,17 @@ struct Group {
     kept: Vec<StudyId>,
 }
 
+/// How far the transaction around the changes is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It has not begun.
+    Closed,
+    /// A change is under way since the savepoint, or was given up half-way.
+    HalfDone,
+    /// The last change is complete.
+    Done,
+}
+
 /// One change of the database: all of it happens at [`Tx::commit`], or nothing.
 pub(crate) struct Tx {
     /// There until the change is over.
@@ -51,44 +62,51 @@ pub(crate) struct Tx {
 }
 
 impl Writer {
-    pub(super) async fn open(options: &SqliteConnectOptions) -> Result<Self, sqlx::Error> {
+    pub(super) fn new(database: Database, server: ServerId) -> Self {
         let group = Group {
-            connection: Some(options.connect().await?),
-            is_open: false,
-            is_half_done: false,
+            database,
+            connection: None,
+            is_closed: false,
+            stage: Stage::Closed,
             is_awaited: false,
             waiting: Vec::new(),
             timelines: BTreeMap::new(),
             kept: Vec::new(),
         };
-        Ok(Self {
+        Self {
             group: Arc::new(Mutex::new(group)),
-        })
+            server,
+        }
     }
 
     /// Waits for its turn, which comes in the order of asking, and begins a change.
     pub(super) async fn begin(&self) -> Result<Tx, StoreError> {
         let mut group = self.group.clone().lock_owned().await;
+        // First, so that nothing stays open whenever the asker gives up.
+        self.commit_soon(&mut group);
         if let Err(error) = group.begin_change().await {
             let source = Arc::new(error);
             group.fail(&source).await;
             return Err(StoreError::Commit { source });
         }
-        group.kept.clear();
-        // From here on, giving up is giving up half-way.
-        group.is_half_done = true;
         Ok(Tx {
             group: Some(group),
             writer: self.clone(),
         })
     }
 
+    /// The server process that writes.
+    pub(super) fn server(&self) -> ServerId {
+        self.server
+    }
+
     /// Commits what is under way and closes the connection.
     pub(super) async fn close(&self) {
         let mut group = self.group.lock().await;
         group.commit().await;
+        group.is_closed = true;
         if let Some(connection) = group.connection.take()
-            && let Err(error) = sqlx::Connection::close(connection).await
+            && let Err(error) = connection.close().await
         {
             tracing::error!("the database was not closed in order: {error}");
         }
@@ -115,37 +133,55 @@ impl Group {
         if let Err(error) = self.undo_half_change().await {
             self.fail(&Arc::new(error)).await;
         }
-        if !self.is_open {
-            self.run("BEGIN IMMEDIATE").await?;
-            self.is_open = true;
+        self.kept.clear();
+        if self.stage == Stage::Closed {
+            self.connect().await?;
         }
-        self.run("SAVEPOINT change").await
+        // From here on, giving up is giving up half-way.
+        match std::mem::replace(&mut self.stage, Stage::HalfDone) {
+            Stage::Closed => self.run(self.database.begin()).await,
+            // The savepoint to which a change was undone is as good as new.
+            Stage::HalfDone => Ok(()),
+            // In one message: on PostgreSQL each costs a way there and back.
+            Stage::Done => self.run("RELEASE change; SAVEPOINT change").await,
+        }
+    }
+
+    async fn connect(&mut self) -> Result<(), sqlx::Error> {
+        if self.is_closed {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        if self.connection.is_none() {
+            self.connection = Some(self.database.connect().await?);
+        }
+        Ok(())
     }
 
     async fn undo_half_change(&mut self) -> Result<(), sqlx::Error> {
-        if std::mem::take(&mut self.is_half_done) && self.is_open {
-            for study in self.kept.drain(..) {
-                self.timelines.remove(&study);
-            }
-            self.run("ROLLBACK TO change").await?;
-            self.run("RELEASE change").await?;
+        if self.stage != Stage::HalfDone {
+            return Ok(());
         }
-        Ok(())
+        for study in self.kept.drain(..) {
+            self.timelines.remove(&study);
+        }
+        self.run("ROLLBACK TO change").await
     }
 
     async fn commit(&mut self) {
         self.is_awaited = false;
         let undone = self.undo_half_change().await;
-        if !self.is_open {
+        if self.stage == Stage::Closed {
             return;
         }
         let committed = match undone {
-            Ok(()) => self.run("COMMIT").await,
+            // Released first: PostgreSQL takes the commit of a failed transaction for a rollback, and
+            // says that all went well.
+            Ok(()) => self.run("RELEASE change; COMMIT").await,
             Err(error) => Err(error),
         };
         match committed {
             Ok(()) => {
-                self.is_open = false;
+                self.stage = Stage::Closed;
                 for waiting in self.waiting.drain(..) {
                     // Who no longer waits doesn't mind.
                     let _ = waiting.send(Ok(()));
@@ -158,9 +194,12 @@ impl Group {
     /// Nothing of the group has happened. SQLite may have rolled back by itself: when the disk is
     /// full it does (<https://sqlite.org/lang_transaction.html>, section 3.1).
     async fn fail(&mut self, error: &Arc<sqlx::Error>) {
-        let _ = self.run("ROLLBACK").await;
-        self.is_open = false;
-        self.is_half_done = false;
+        let rolled_back = self.run("ROLLBACK").await;
+        if rolled_back.is_err_and(|error| error.as_database_error().is_none()) {
+            // It is gone; the next change looks for it anew.
+            self.connection = None;
+        }
+        self.stage = Stage::Closed;
         // They may tell of changes that did not happen.
         self.timelines.clear();
         for waiting in self.waiting.drain(..) {
@@ -170,7 +209,8 @@ impl Group {
 
     async fn run(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        sqlx::query(statement).execute(connection).await.map(drop)
+        let done = sqlx::raw_sql(statement).execute(connection).await;
+        done.map(drop)
     }
 }
 
@@ -181,22 +221,20 @@ impl Tx {
     /// The database failed; then nothing has happened.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let group = self.group.as_mut().expect("the change is not over");
-        if let Err(error) = group.run("RELEASE change").await {
-            // Of the others' changes nobody knows any more whether they are there.
-            let source = Arc::new(error);
-            group.fail(&source).await;
-            return Err(StoreError::Commit { source });
-        }
-        group.is_half_done = false;
+        group.stage = Stage::Done;
         let (waiting, committed) = oneshot::channel();
         group.waiting.push(waiting);
-        self.writer.clone().commit_soon(group);
         // The next one's turn.
         drop(self.group.take());
         match committed.await {
             Ok(result) => result.map_err(|source| StoreError::Commit { source }),
             Err(_) => Err(sqlx::Error::PoolClosed.into()),
         }
+    }
+
+    /// The server process whose change it is.
+    pub(super) fn server(&self) -> ServerId {
+        self.writer.server
     }
 }
 
@@ -215,21 +253,10 @@ impl Tx {
     }
 }
 
-impl Drop for Tx {
-    fn drop(&mut self) {
-        if let Some(mut group) = self.group.take()
-            && group.is_half_done
-        {
-            // Undone before the next change or the commit, whichever comes first.
-            self.writer.commit_soon(&mut group);
-        }
-    }
-}
-
 impl Deref for Tx {
-    type Target = SqliteConnection;
+    type Target = AnyConnection;
 
-    fn deref(&self) -> &SqliteConnection {
+    fn deref(&self) -> &AnyConnection {
         let group = self.group.as_ref().expect("the change is not over");
         group
             .connection
@@ -239,7 +266,7 @@ impl Deref for Tx {
 }
 
 impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
+    fn deref_mut(&mut self) -> &mut AnyConnection {
         let group = self.group.as_mut().expect("the change is not over");
         group
             .connection
@@ -250,14 +277,15 @@ impl DerefMut for Tx {
 
 #[cfg(test)]
 mod tests {
+    use std::pin::pin;
+
+    use futures_util::FutureExt;
+
     use super::*;
 
     async fn writer(folder: &std::path::Path) -> Writer {
-        let file = folder.join("test.sqlite3");
-        let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true);
-        let writer = Writer::open(&options).await.unwrap();
+        let database = Database::sqlite(&folder.join("test.sqlite3")).unwrap();
+        let writer = Writer::new(database, ServerId(1));
         let mut tx = writer.begin().await.unwrap();
         sqlx::query("CREATE TABLE numbers (number BIGINT NOT NULL PRIMARY KEY)")
             .execute(&mut *tx)
@@ -268,7 +296,7 @@ mod tests {
     }
 
     async fn add(tx: &mut Tx, number: i64) -> Result<(), sqlx::Error> {
-        let insert = sqlx::query("INSERT INTO numbers VALUES (?)").bind(number);
+        let insert = sqlx::query("INSERT INTO numbers VALUES ($1)").bind(number);
         insert.execute(&mut **tx).await.map(drop)
     }
 
@@ -316,11 +344,16 @@ mod tests {
     async fn when_the_group_is_lost_everybody_in_it_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let writer = writer(folder.path()).await;
-        let mut first = writer.begin().await.unwrap();
+        let earlier = writer.begin().await.unwrap();
+        let (mut first, mut second) = (pin!(writer.begin()), pin!(writer.begin()));
+        for waits in [&mut first, &mut second] {
+            assert!(waits.now_or_never().is_none());
+        }
+        earlier.commit().await.unwrap();
+        let mut first = first.await.unwrap();
         add(&mut first, 1).await.unwrap();
-        let mut turn = Box::pin(writer.begin());
         let first = tokio::spawn(first.commit());
-        let mut second = (&mut turn).await.unwrap();
+        let mut second = second.await.unwrap();
         // As SQLite does by itself when the disk is full.
         sqlx::query("ROLLBACK").execute(&mut *second).await.unwrap();
         assert!(second.commit().await.is_err());

@@ -100,7 +100,7 @@ impl TestServer {
         let clock = app.clock.clone();
         let app = open(folder.path(), clock).await;
         app.store
-            .leave_all_alone(POLICY, app.clock.now())
+            .adopt_orphans(POLICY, app.clock.now())
             .await
             .unwrap();
         let address = listen(&app, folder.path()).await;
