@@ -73,7 +73,7 @@ impl Script {
 
     fn welcome(&mut self, resumed: bool) -> Vec<Action> {
         self.says(ServerMessage::Welcome(Welcome {
-            protocol: 1,
+            protocol: tabsweep_protocol::VERSION,
             build: tabsweep_protocol::BUILD.into(),
             volunteer: VolunteerId(1),
             resumed,

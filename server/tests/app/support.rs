@@ -330,7 +330,7 @@ impl Worker {
         let mut request = url.into_client_request().unwrap();
         request
             .headers_mut()
-            .insert("sec-websocket-protocol", "tabsweep.v1".parse().unwrap());
+            .insert("sec-websocket-protocol", "tabsweep.v2".parse().unwrap());
         let (socket, _) = connect_async(request).await.unwrap();
         Self {
             socket,
