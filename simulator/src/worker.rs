@@ -264,7 +264,7 @@ impl Worker {
             .get_or_try_init(|| Weights::fetch(http, &lease));
         if let Err(error) = weights.await {
             eprintln!("no weights can be made: {error}");
-            return Event::TrialFailed { is_network: true };
+            return Event::WorkFailed { is_network: true };
         }
         let began = Instant::now();
         let ends = match self.shared.load.trial {

@@ -258,7 +258,7 @@ impl Lender {
                 let trial = lease.trial;
                 self.line
                     .say(&format!("trial {trial} can't be trained here: {reason}"));
-                Event::TrialFailed { is_network }
+                Event::WorkFailed { is_network }
             }
         };
         self.handle(event);
@@ -277,7 +277,7 @@ impl Lender {
             Err(error) => {
                 self.line
                     .say(&format!("the trial can't be trained here: {error}"));
-                self.handle(Event::TrialFailed { is_network: false });
+                self.handle(Event::WorkFailed { is_network: false });
             }
         }
     }

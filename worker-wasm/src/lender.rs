@@ -285,7 +285,7 @@ impl Worker {
             }
             Err(error) => {
                 warn(&error);
-                Event::TrialFailed {
+                Event::WorkFailed {
                     is_network: matches!(error, NotReady::Network(_)),
                 }
             }
@@ -305,7 +305,7 @@ impl Worker {
             }
             Err(reason) => {
                 warn(&NotReady::Trainer(reason));
-                self.handle(Event::TrialFailed { is_network: false });
+                self.handle(Event::WorkFailed { is_network: false });
             }
         }
     }
