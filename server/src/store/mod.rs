@@ -1,8 +1,12 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod answers;
+mod chunks;
 mod database;
 mod events;
+mod jobs;
+mod labels;
 mod leases;
 mod next;
 mod numerics;
@@ -18,10 +22,13 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use sqlx::{AnyPool, migrate::MigrateError};
-use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
+use tabsweep_protocol::{JobId, LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
 use database::Database;
+pub use chunks::{ChunkLease, ChunkRef, LeasedChunk};
+pub use jobs::{JobDefinition, JobPicture, JobProgress, StoredJob};
+pub use labels::{ClassCount, LabelFilter, LabelledPicture};
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
 pub use servers::{Adopted, Listener, Notice, ServerId};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
@@ -85,6 +92,21 @@ pub enum StoreError {
         /// The id asked for.
         study: StudyId,
     },
+    /// No such labelling job.
+    #[error("there is no job {job}")]
+    NoJob {
+        /// The id asked for.
+        job: JobId,
+    },
+    /// The job has ended, and can't be held or go on.
+    #[error("job {job} has ended")]
+    JobEnded {
+        /// The job.
+        job: JobId,
+    },
+    /// A verdict is about a chunk as it no longer is.
+    #[error("the chunk has changed since it was looked at")]
+    ChunkChanged,
     /// The study has ended, and can't be held or go on as it is.
     #[error("study {study} has finished; extend its budget to have it run again")]
     StudyFinished {
