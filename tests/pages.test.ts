@@ -1,22 +1,10 @@
 // Every page, on a phone and on a desk, by day and by night: accessible, within its width, and without
-// a complaint. Leaves pictures in results/ for people to look at.
-
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
-
-import { AxeBuilder } from "@axe-core/playwright";
-import type { Page } from "@playwright/test";
+// a complaint.
 
 import { draw, SEVEN } from "./support/drawing";
-import { results } from "./support/environment";
+import { look } from "./support/look";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
-
-const WIDTHS = [
-  { name: "phone", width: 390, height: 844 },
-  { name: "desk", width: 1440, height: 900 },
-] as const;
-const SCHEMES = ["light", "dark"] as const;
 
 test("every page is accessible and fits, on a phone and on a desk, by day and by night", async ({
   serve,
@@ -91,30 +79,3 @@ test("a notice that the data are drawn is on every page", async ({ serve, openPa
   }
   await look(page, "notice");
 });
-
-/** Checks what is shown now at both widths and in both schemes, and keeps pictures of it. */
-async function look(page: Page, name: string): Promise<void> {
-  mkdirSync(results, { recursive: true });
-  for (const { name: size, width, height } of WIDTHS) {
-    await page.setViewportSize({ width, height });
-    for (const colorScheme of SCHEMES) {
-      await page.emulateMedia({ colorScheme });
-      const what = `${name}-${size}-${colorScheme}`;
-      await page.screenshot({ path: join(results, `${what}.png`), fullPage: true });
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      expect.soft(violations.map(inWords), what).toEqual([]);
-    }
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-    expect.soft(overflow, `${name}-${size}: pixels beyond the right edge`).toBe(0);
-  }
-}
-
-interface Violation {
-  id: string;
-  help: string;
-  nodes: { html: string }[];
-}
-
-function inWords({ id, help, nodes }: Violation): string {
-  return `${id}: ${help}: ${nodes.map(({ html }) => html).join(" ")}`;
-}

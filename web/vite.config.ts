@@ -1,4 +1,4 @@
-// How the three pages become files. They run under a policy that forbids inline scripts and styles
+// How the three pages become files, and one of them a service worker that has it at hand offline. They run under a policy that forbids inline scripts and styles
 // and data: URLs for code; the options below keep Vite from making any.
 
 import { resolve } from "node:path";
@@ -6,19 +6,32 @@ import { resolve } from "node:path";
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+import { offlinePage } from "./offline.ts";
+
+/** Found by browsers at each visit, so always under the same name; it rules over what lies beside it. */
+const SERVICE_WORKER = "service-worker";
+
 const page = (name: string): string => resolve(import.meta.dirname, name);
 
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), offlinePage()],
   build: {
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
     rolldownOptions: {
-      input: [page("index.html"), page("studies.html"), page("classify.html")],
-      output: { codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] } },
+      input: {
+        index: page("index.html"),
+        studies: page("studies.html"),
+        classify: page("classify.html"),
+        [SERVICE_WORKER]: page("src/service-worker/service-worker.ts"),
+      },
+      output: {
+        entryFileNames: ({ name }) => (name === SERVICE_WORKER ? "[name].js" : "assets/[name]-[hash].js"),
+        codeSplitting: { groups: [{ name: "shared", minShareCount: 2 }] },
+      },
     },
   },
   worker: { format: "es" },
-  test: { include: ["src/**/*.test.ts"], environment: "node" },
+  test: { include: ["*.test.ts", "src/**/*.test.ts"], environment: "node" },
 });

@@ -104,6 +104,16 @@ pub fn decode(bytes: &[u8]) -> Result<Labelled, BlobError> {
         .map_err(|fault| BlobError::Unsound { fault })
 }
 
+/// How many images are in what [`encode`] made, without a copy of them.
+///
+/// # Errors
+/// The bytes are not a safetensors file with labels.
+pub fn count(bytes: &[u8]) -> Result<usize, BlobError> {
+    let tensors =
+        SafeTensors::deserialize(bytes).map_err(|fault| BlobError::Unreadable { fault })?;
+    Ok(tensor(&tensors, LABELS)?.data().len())
+}
+
 fn tensor<'a>(tensors: &SafeTensors<'a>, name: &'static str) -> Result<TensorView<'a>, BlobError> {
     let view = tensors
         .tensor(name)

@@ -8,3 +8,9 @@ CREATE INDEX trials_by_claim ON trials (claim, changed_millis) WHERE claim IS NO
 CREATE TABLE servers (
     id BIGINT NOT NULL PRIMARY KEY
 );
+
+-- The one row says which server wrote last: what it remembers is still true.
+CREATE TABLE turn (
+    server BIGINT NOT NULL
+);
+INSERT INTO turn (server) VALUES (0);

@@ -1,5 +1,7 @@
 //! The command line's way to a running server: the same API that everybody has.
 
+mod export;
+
 use std::{io, path::PathBuf};
 
 use reqwest::{RequestBuilder, Response, header};
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use tabsweep_protocol::Parameters;
 
 use crate::http_client::client;
+pub use export::{ExportFormat, ExportedTrial, Output};
 
 /// Why a command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -26,13 +29,19 @@ pub enum ClientError {
         /// What it said.
         detail: String,
     },
-    /// A file can't be read.
+    /// A file can't be read or written.
     #[error("{path}: {source}")]
     File {
         /// The file.
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// The study has no model.
+    #[error("study {study} has no verified trial yet")]
+    NothingVerified {
+        /// The study.
+        study: u32,
     },
 }
 

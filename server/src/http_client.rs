@@ -2,11 +2,16 @@
 
 use reqwest::{Client, ClientBuilder};
 
-/// A client to set up further.
-pub(crate) fn builder() -> ClientBuilder {
+/// Chooses who encrypts; before that no client can be made.
+pub(crate) fn install_provider() {
     // `ring` builds in seconds where reqwest's own choice takes minutes. An error means that a
     // provider has been set already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// A client to set up further.
+pub(crate) fn builder() -> ClientBuilder {
+    install_provider();
     Client::builder()
 }
 

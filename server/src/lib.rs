@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod client;
 pub mod clock;
 pub mod datasets;
+pub mod exports;
 mod http_client;
 pub mod jobs;
 pub mod labelling;

@@ -7,7 +7,7 @@ use tabsweep_dataset::SyntheticDigits;
 use tabsweep_protocol::Value;
 use tabsweep_server::{
     app::Settings,
-    client::{Server, StudyChange},
+    client::{ExportFormat, ExportedTrial, Output, Server, StudyChange},
     datasets::{self, MNIST, Mirrors, Sources},
     openapi,
     serve::{self, Options},
@@ -57,6 +57,11 @@ struct ServeArgs {
         hide_env_values = true
     )]
     database_url: Option<String>,
+    /// Where data sets, checkpoints and weights are kept: a folder or an S3-compatible bucket, whose
+    /// endpoint and keys are taken from AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and so on; by default the
+    /// state folder.
+    #[arg(long, value_name = "DIR|s3://BUCKET/PREFIX", env = "TABSWEEP_BLOBS")]
+    blobs: Option<String>,
     /// Folder with the built pages.
     #[arg(long, value_name = "DIR", default_value = "web/dist")]
     pages: PathBuf,
@@ -154,6 +159,22 @@ enum StudyCommand {
     Importance {
         /// The study's id.
         id: u32,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Saves a study's trials, or the model of one of them, as a file for other tools.
+    Export {
+        /// The study's id.
+        id: u32,
+        /// What to save: all trials (csv, jsonl, optuna), or one trial's model (safetensors, onnx, html).
+        #[arg(long, default_value = "csv")]
+        format: ExportFormat,
+        /// Whose model: a trial's number, or the best.
+        #[arg(long, value_name = "N|best", default_value = "best")]
+        trial: ExportedTrial,
+        /// File to write, or - for the terminal; by default one named after the study, here.
+        #[arg(long, value_name = "FILE")]
+        output: Option<Output>,
         #[command(flatten)]
         server: ServerArgs,
     },
@@ -282,7 +303,13 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), CommandError> {
     match command {
         Command::Serve(args) => serve::serve(args.into_options()).await?,
-        Command::Study(command) => println!("{}", study(command).await?),
+        Command::Study(command) => {
+            let text = study(command).await?;
+            // An export has written what there is to see.
+            if !text.is_empty() {
+                println!("{text}");
+            }
+        }
         Command::Data(DataCommand::Fetch { sources }) => {
             let data = sources.into_sources().find(MNIST).await?;
             println!(
@@ -319,6 +346,13 @@ async fn study(command: StudyCommand) -> Result<String, CommandError> {
         StudyCommand::List { server } => return Ok(server.at().list_studies().await?),
         StudyCommand::Show { id, server } => return Ok(server.at().show_study(id).await?),
         StudyCommand::Importance { id, server } => return Ok(server.at().importance(id).await?),
+        StudyCommand::Export {
+            id,
+            format,
+            trial,
+            output,
+            server,
+        } => return Ok(server.at().export(id, format, trial, output).await?),
         StudyCommand::Enqueue {
             id,
             setting,
@@ -412,6 +446,7 @@ impl ServeArgs {
             listen: self.listen,
             state: self.state,
             database_url: self.database_url,
+            blobs: self.blobs,
             pages: self.pages,
             sources: self.sources.into_sources(),
             dataset: self.dataset,

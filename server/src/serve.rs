@@ -39,6 +39,8 @@ pub struct Options {
     pub state: PathBuf,
     /// Address of PostgreSQL, where the database is not to be in the state folder.
     pub database_url: Option<String>,
+    /// Folder or `s3://BUCKET/PREFIX` for blobs, where they are not to be in the state folder.
+    pub blobs: Option<String>,
     /// Folder with the built pages.
     pub pages: PathBuf,
     /// Where data sets come from.
@@ -173,8 +175,7 @@ fn raise_file_limit() {}
 
 /// The shared parts, on the state folder.
 async fn open(options: &Options) -> Result<SharedApp, ServeError> {
-    let data = Blobs::open(&options.state.join("data"))?;
-    let uploads = Blobs::open(&options.state.join("uploads"))?;
+    let (data, uploads) = (blobs(options, "data")?, blobs(options, "uploads")?);
     let store = match &options.database_url {
         Some(url) => Store::connect(url).await?,
         None => Store::open(&options.state.join("tabsweep.sqlite3")).await?,
@@ -194,6 +195,14 @@ async fn open(options: &Options) -> Result<SharedApp, ServeError> {
         settings,
         &admin_token,
     ))
+}
+
+fn blobs(options: &Options, folder: &str) -> Result<Blobs, BlobError> {
+    match &options.blobs {
+        Some(url) if url.starts_with("s3://") => Blobs::in_bucket(url, folder),
+        Some(path) => Blobs::open(&Path::new(path).join(folder)),
+        None => Blobs::open(&options.state.join(folder)),
+    }
 }
 
 fn admin_token_file(options: &Options) -> PathBuf {

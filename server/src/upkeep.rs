@@ -120,9 +120,15 @@ pub async fn clean(app: &App) {
         Ok(unneeded) => unneeded,
         Err(error) => return tracing::error!("old uploads can't be looked up: {error}"),
     };
-    for sha256 in unneeded {
-        if let Err(error) = app.uploads.remove(&sha256) {
-            tracing::error!("an old upload stays: {error}");
+    let uploads = app.uploads.clone();
+    let removed = tokio::task::spawn_blocking(move || {
+        for sha256 in unneeded {
+            if let Err(error) = uploads.remove(&sha256) {
+                tracing::error!("an old upload stays: {error}");
+            }
         }
+    });
+    if let Err(error) = removed.await {
+        tracing::error!("old uploads stay: {error}");
     }
 }

@@ -1,6 +1,8 @@
 //! The verdict on a claim: the server scores the uploaded weights itself, and trains a divergence
 //! after. The only part of the server that calls the trainer.
 
+mod work;
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Map;
@@ -17,9 +19,10 @@ use tabsweep_trainer::{
 use crate::{
     app::{App, SharedApp, ended},
     blobs::{BlobError, Blobs},
-    store::{ClaimKind, ClaimRef, DataManifest, StoreError, StoredStudy},
+    store::{ClaimKind, ClaimRef, DataManifest, StoreError, StoredStudy, Work},
     studies::setting,
 };
+use work::TrainingImages;
 
 /// The numeric contract that this server can check, and so the one that it hands out.
 pub const NUMERICS: Numerics = Numerics(NUMERICS_VERSION);
@@ -100,6 +103,7 @@ pub async fn run(app: SharedApp, kind: ClaimKind) {
         kind,
         postponed: Vec::new(),
         scoring: Scoring::default(),
+        images: TrainingImages::default(),
     };
     while !*shutdown.borrow() {
         let pause = match verifier.next_verdict().await {
@@ -128,6 +132,7 @@ struct Verifier {
     /// Claims that could not be checked just now, so that they don't hold up the others.
     postponed: Vec<(StudyId, TrialNumber)>,
     scoring: Scoring,
+    images: TrainingImages,
 }
 
 impl Verifier {
@@ -140,13 +145,21 @@ impl Verifier {
         let TrialState::Checking(pending) = trial.state.clone() else {
             return Ok(false);
         };
-        match self.finding(&study, &trial, &pending).await {
-            Ok(Finding::Interrupted) => {}
-            Ok(finding) => decide(&app, study.id, trial.number, &pending, finding).await?,
+        let checked = match self.finding(&study, &trial, &pending).await {
+            Ok(Finding::Interrupted) => return Ok(true),
             Err(CheckError::Interrupted(error)) if error.is_panic() => {
-                let finding = Finding::Wrong("checking it failed".to_owned());
-                decide(&app, study.id, trial.number, &pending, finding).await?;
+                Ok(Finding::Wrong("checking it failed".to_owned()))
             }
+            other => other,
+        };
+        let decided = match checked {
+            Ok(finding) => self.decide(&study, &trial, &pending, finding).await,
+            Err(error) => Err(error),
+        };
+        match decided {
+            Ok(()) => {}
+            // What the store could not keep now is no fault of this claim.
+            Err(error @ CheckError::Store(_)) => return Err(error),
             Err(error) => {
                 let (study, number) = (study.id, trial.number);
                 tracing::error!("study {study}, trial {number} can't be checked now: {error}");
@@ -170,6 +183,18 @@ impl Verifier {
             Outcome::Diverged { step } => train_after(&self.app, study, trial, *step).await,
         }
     }
+
+    async fn decide(
+        &mut self,
+        study: &StoredStudy,
+        trial: &Trial,
+        pending: &Pending,
+        finding: Finding,
+    ) -> Result<(), CheckError> {
+        let (blobs, data) = (&self.app.data, &study.data);
+        let work = self.images.work(blobs, data, trial, pending).await?;
+        decide(&self.app, study.id, trial.number, pending, finding, work).await
+    }
 }
 
 /// A trainer of another numeric contract would find other bits than an honest worker.
@@ -188,6 +213,7 @@ async fn decide(
     trial: TrialNumber,
     pending: &Pending,
     finding: Finding,
+    work: Work,
 ) -> Result<(), CheckError> {
     let now = app.clock.now();
     let claim = ClaimRef {
@@ -209,7 +235,7 @@ async fn decide(
                 scores.validation * 100.0,
                 scores.test * 100.0,
             );
-            app.store.verified(&claim, scores, now).await?;
+            app.store.verified(&claim, scores, work, now).await?;
             verdict.validation_score = Some(scores.validation);
         }
         Finding::Rests(scores) => {
@@ -217,13 +243,15 @@ async fn decide(
                 "study {study}, trial {trial}: rests, {:.2} % validation",
                 scores.validation * 100.0,
             );
-            app.store.paused(&claim, scores.validation, now).await?;
+            app.store
+                .paused(&claim, scores.validation, work, now)
+                .await?;
             verdict.validation_score = Some(scores.validation);
         }
         Finding::Interrupted => return Ok(()),
         Finding::Diverges => {
             tracing::info!("study {study}, trial {trial}: diverged");
-            app.store.diverged(&claim, now).await?;
+            app.store.diverged(&claim, work, now).await?;
         }
         Finding::Wrong(reason) => {
             tracing::warn!("study {study}, trial {trial}: claim rejected: {reason}");

@@ -42,11 +42,18 @@ export class LendingTab {
     await tab.page.goto("/");
     await tab.page.getByLabel("Nickname").fill(nickname);
     await tab.setCores(1);
+    // Tests are not to wait for whatever else runs here.
+    await tab.page.getByLabel("Make room when this computer is busy").uncheck();
     return tab;
   }
 
   async setCores(cores: number): Promise<void> {
     await this.page.getByLabel("Cores").fill(String(cores));
+  }
+
+  /** Share of the time that each core works, in percent. */
+  async setPower(power: number): Promise<void> {
+    await this.page.getByLabel("Power").fill(String(power));
   }
 
   /** Clicks, and waits until the server has welcomed the first worker. */
@@ -88,6 +95,13 @@ export class LendingTab {
   get step(): number {
     const report = this.said.findLast(({ type }) => type === "progress");
     return Number(report?.["step"] ?? 0);
+  }
+
+  /** Waits for so many more reports of progress; there is one a second. */
+  async reports(count: number): Promise<void> {
+    const reports = (): number => this.said.filter(({ type }) => type === "progress").length;
+    const goal = reports() + count;
+    await expect.poll(reports, { message: "reports of progress" }).toBeGreaterThanOrEqual(goal);
   }
 
   #listen(socket: WebSocket): void {

@@ -229,13 +229,18 @@ impl Architecture {
     /// Multiplications with a weight in one image's forward pass.
     #[must_use]
     pub fn multiply_adds_per_image(&self) -> u64 {
-        let convolved = |Convolution { shape, .. }: &Convolution| {
-            // Four positions of each pool window are computed.
-            shape.depth() * shape.output_len() * if shape.pool { 4 } else { 1 }
-        };
-        let convolutions: usize = self.convolutions.iter().map(convolved).sum();
+        let convolutions: u64 = self.convolutions.iter().map(convolved).sum();
         let linear = self.hidden_units * (self.features() + self.classes);
-        convolutions as u64 + linear as u64
+        convolutions + linear as u64
+    }
+
+    /// Multiply-adds of training with one image once: each layer's forward pass, as many again for
+    /// its weights' gradient, and as many again for its input's gradient, which the first layer does
+    /// not need. Counted as if computed term by term, so that what work is worth depends on the
+    /// setting and not on how cleverly a kernel saves some of it.
+    #[must_use]
+    pub fn multiply_adds_per_training_image(&self) -> u64 {
+        3 * self.multiply_adds_per_image() - convolved(&self.convolutions[0])
     }
 
     /// All tensors, in the order of the layers.
@@ -314,6 +319,13 @@ impl Architecture {
             .checked_mul(self.hidden_units)?
             .checked_add(convolutions.sum())
     }
+}
+
+/// Multiplications with a weight in one image's forward pass through a convolution.
+fn convolved(Convolution { shape, .. }: &Convolution) -> u64 {
+    // Four positions of each pool window are computed.
+    let positions = shape.output_len() * if shape.pool { 4 } else { 1 };
+    (shape.depth() * positions) as u64
 }
 
 /// The convolutions of a setting, or `None` if nothing is left of an image after them.

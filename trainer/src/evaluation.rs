@@ -3,6 +3,7 @@
 
 use candle_core::Result;
 
+use crate::architecture::Architecture;
 use crate::images::{normalisation_table, normalise};
 use crate::kernels::cross_entropy::softmax;
 use crate::lenet::LeNet;
@@ -20,14 +21,20 @@ const VIEWS: [Shift; 5] = [
     Shift { down: 0, right: -1 },
 ];
 
+/// How often such a model looks at an image.
+#[must_use]
+pub fn views(architecture: &Architecture) -> usize {
+    if architecture.test_time_augmentation() {
+        VIEWS.len()
+    } else {
+        1
+    }
+}
+
 /// Images scored in a unit of work.
 #[must_use]
 pub fn chunk(model: &LeNet) -> usize {
-    if model.architecture().test_time_augmentation() {
-        CHUNK / VIEWS.len()
-    } else {
-        CHUNK
-    }
+    CHUNK / views(model.architecture())
 }
 
 /// How many of the images `pixels` `[labels.len(), height, width]` the model puts in their class.
@@ -38,17 +45,27 @@ pub fn chunk(model: &LeNet) -> usize {
 /// # Panics
 /// If there are not as many images as labels.
 pub fn count_correct(model: &LeNet, pixels: &[u8], labels: &[u8]) -> Result<usize> {
+    let guesses = guesses(model, pixels, labels.len())?;
+    let pairs = guesses.iter().zip(labels);
+    Ok(pairs.filter(|(guess, label)| guess == label).count())
+}
+
+/// The class in which the model puts each of `count` images `pixels` `[count, height, width]`.
+///
+/// # Errors
+/// If candle fails where it should not.
+///
+/// # Panics
+/// If there is another number of pixels.
+pub fn guesses(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<u8>> {
     let architecture = model.architecture();
     let answers = if architecture.test_time_augmentation() {
-        probabilities(model, pixels, labels.len())?
+        probabilities(model, pixels, count)?
     } else {
-        model.logits(|input| normalise(pixels, input), labels.len())?
+        model.logits(|input| normalise(pixels, input), count)?
     };
     let rows = answers.chunks_exact(architecture.classes());
-    Ok(rows
-        .zip(labels)
-        .filter(|&(row, &label)| highest(row) == usize::from(label))
-        .count())
+    Ok(rows.map(highest).collect())
 }
 
 /// The probability of each class for each of `count` images `pixels` `[count, height, width]`, as
@@ -61,11 +78,7 @@ pub fn count_correct(model: &LeNet, pixels: &[u8], labels: &[u8]) -> Result<usiz
 /// If there is another number of pixels.
 pub fn probabilities(model: &LeNet, pixels: &[u8], count: usize) -> Result<Vec<f32>> {
     let architecture = model.architecture();
-    let views = if architecture.test_time_augmentation() {
-        &VIEWS[..]
-    } else {
-        &VIEWS[..1]
-    };
+    let views = &VIEWS[..views(architecture)];
     let mut means = vec![0.0_f32; count * architecture.classes()];
     for &view in views {
         let mut answers = model.logits(|input| show(model, view, pixels, input), count)?;
@@ -89,9 +102,10 @@ fn show(model: &LeNet, view: Shift, pixels: &[u8], values: &mut [f32]) {
 }
 
 /// The class of the highest answer, the first among equals.
-fn highest(row: &[f32]) -> usize {
-    (1..row.len()).fold(
+fn highest(row: &[f32]) -> u8 {
+    let best = (1..row.len()).fold(
         0,
         |best, class| if row[class] > row[best] { class } else { best },
-    )
+    );
+    u8::try_from(best).expect("there are at most 256 classes")
 }

@@ -38,7 +38,7 @@ pub use hyperparameters::{HyperparameterError, Hyperparameters, OptimizerKind, S
 pub use images::{DataError, ImageSet, TrainingData};
 pub use model::{Model, ModelError};
 pub use tensor_file::TensorFileError;
-pub use training::{EpochFigures, Progress, Training, TrainingError};
+pub use training::{EpochFigures, Mistake, Progress, Training, TrainingError};
 
 /// The version of the numeric contract: it changes whenever the same inputs would give other bits.
 ///

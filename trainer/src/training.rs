@@ -8,7 +8,7 @@ use crate::batches::EpochOrder;
 use crate::checkpoint::{self, Checkpoint, CheckpointError, Fingerprint, State};
 use crate::evaluation;
 use crate::hyperparameters::Hyperparameters;
-use crate::images::TrainingData;
+use crate::images::{ImageSet, TrainingData};
 use crate::kernels::width::Width;
 use crate::lenet::LeNet;
 use crate::network::Randomness;
@@ -79,6 +79,20 @@ pub struct EpochFigures {
     pub mean_loss: f64,
 }
 
+/// A validation image that was put in another class than its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Its position among the validation images.
+    pub index: usize,
+    /// The class it belongs to.
+    pub label: u8,
+    /// The class it was put in.
+    pub guess: u8,
+}
+
+/// Mistakes kept of each scoring: enough to be looked at.
+const MOST_MISTAKES: usize = 12;
+
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     Stepping,
@@ -101,6 +115,8 @@ pub struct Training {
     step: u64,
     loss_sum: f64,
     phase: Phase,
+    /// The first ones of the scoring under way, or of the last.
+    mistakes: Vec<Mistake>,
 }
 
 impl Training {
@@ -207,6 +223,7 @@ impl Training {
             } else {
                 Phase::Stepping
             },
+            mistakes: Vec::new(),
             hyperparameters,
             data,
             philox,
@@ -302,9 +319,13 @@ impl Training {
         let validation = self.data.validation();
         let of = validation.len();
         let end = of.min(done + evaluation::chunk(&self.model));
+        let guesses = evaluation::guesses(&self.model, validation.images(done..end), end - done)?;
         let labels = &validation.labels()[done..end];
-        let correct =
-            correct + evaluation::count_correct(&self.model, validation.images(done..end), labels)?;
+        let wrong = (done..).zip(labels.iter().zip(&guesses));
+        let wrong = wrong.filter(|(_, (label, guess))| label != guess);
+        let mistakes: Vec<_> = wrong.map(mistake).collect();
+        let correct = correct + labels.len() - mistakes.len();
+        self.keep_mistakes(done == 0, mistakes);
         if end == of {
             return Ok(self.end_epoch(correct));
         }
@@ -314,6 +335,14 @@ impl Training {
             done: end,
             of,
         })
+    }
+
+    fn keep_mistakes(&mut self, begins: bool, found: Vec<Mistake>) {
+        if begins {
+            self.mistakes.clear();
+        }
+        let room = MOST_MISTAKES - self.mistakes.len();
+        self.mistakes.extend(found.into_iter().take(room));
     }
 
     fn end_epoch(&mut self, validation_correct: usize) -> Progress {
@@ -330,6 +359,18 @@ impl Training {
             Phase::Stepping
         };
         Progress::Epoch(figures)
+    }
+
+    /// What the last scoring found wrong, or the one under way has so far: the first twelve.
+    #[must_use]
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+
+    /// The images that scores are counted on.
+    #[must_use]
+    pub fn validation(&self) -> &ImageSet {
+        self.data.validation()
     }
 
     /// Steps done so far.
@@ -358,8 +399,7 @@ impl Training {
         self.epochs_done() as u64 * images + in_epoch * self.hyperparameters.batch_size as u64
     }
 
-    /// Multiplications with a weight in one image's forward pass; a training step takes about three
-    /// times as many per image.
+    /// Multiplications with a weight in one image's forward pass.
     #[must_use]
     pub fn multiply_adds_per_image(&self) -> u64 {
         self.model.architecture().multiply_adds_per_image()
@@ -389,6 +429,14 @@ impl Training {
         let tensors = self.model.tensors();
         let tensors = tensors.expect("the model's tensors are single precision on the CPU");
         serialize(&checkpoint::weight_entries(&tensors))
+    }
+}
+
+fn mistake((index, (&label, &guess)): (usize, (&u8, &u8))) -> Mistake {
+    Mistake {
+        index,
+        label,
+        guess,
     }
 }
 

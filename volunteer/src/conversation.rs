@@ -110,8 +110,13 @@ impl Volunteer {
     pub fn lease(&self) -> Option<&LeaseToken> {
         match &self.work {
             Work::Labelling(chunk) => Some(&chunk.lease.token),
-            _ => self.trial().map(|trial| &trial.lease.token),
+            _ => self.lease_in_hand().map(|lease| &lease.token),
         }
+    }
+
+    /// The lease in hand, if it is one on a trial.
+    pub fn lease_in_hand(&self) -> Option<&Lease> {
+        self.trial().map(|trial| &*trial.lease)
     }
 
     /// What to show of this worker.

@@ -390,10 +390,18 @@ fn begin(lease: &Lease, fetched: Fetched) -> Result<Training, String> {
     let setting = Hyperparameters::from_json(&setting).map_err(|error| error.to_string())?;
     let Fetched { data, checkpoint } = fetched;
     let seed = lease.seed.0;
-    match checkpoint {
-        None => Training::new(setting, seed, data).map_err(|error| error.to_string()),
+    let training = match checkpoint {
+        None => Training::new(setting, seed, data).map_err(|error| error.to_string())?,
         Some(bytes) => {
-            Training::resume(setting, seed, data, &bytes).map_err(|error| error.to_string())
+            Training::resume(setting, seed, data, &bytes).map_err(|error| error.to_string())?
         }
+    };
+    let announced = lease.checkpoint.as_ref().map_or(0, |known| known.step);
+    // Somebody may have said more than is true, to be credited with it.
+    match training.step() {
+        step if step == announced => Ok(training),
+        step => Err(format!(
+            "the checkpoint is of step {step}, not of step {announced}"
+        )),
     }
 }

@@ -7,6 +7,8 @@ use wasm_bindgen::prelude::*;
 #[wasm_bindgen]
 pub struct Classifier {
     model: Model,
+    /// Bytes of one image.
+    pixels: usize,
 }
 
 #[wasm_bindgen]
@@ -25,14 +27,17 @@ impl Classifier {
     ) -> Result<Classifier, JsError> {
         let hyperparameters = Hyperparameters::from_json(&serde_json::from_str(setting)?)?;
         let model = Model::load(&hyperparameters, classes, height, width, weights)?;
-        Ok(Classifier { model })
+        let pixels = height * width;
+        Ok(Classifier { model, pixels })
     }
 
-    /// Probabilities of all classes for one image of height × width pixels, white on black.
+    /// Probabilities of all classes for images of height × width pixels, white on black: `[images,
+    /// classes]`.
     ///
     /// # Errors
-    /// The image has another size.
-    pub fn probabilities(&self, pixels: &[u8]) -> Result<Vec<f32>, JsError> {
-        Ok(self.model.probabilities(pixels, 1)?)
+    /// An image has another size.
+    pub fn probabilities(&self, images: &[u8]) -> Result<Vec<f32>, JsError> {
+        let count = images.len() / self.pixels;
+        Ok(self.model.probabilities(images, count)?)
     }
 }

@@ -3,22 +3,25 @@
 use std::rc::Rc;
 
 use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
-use futures_util::{StreamExt, future::try_join};
-use js_sys::Function;
+use futures_util::StreamExt;
+use js_sys::{Function, Uint8Array};
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{BlobRef, Lease, LeaseToken, Numerics, Sha256, WorkerId};
-use tabsweep_trainer::{
-    Hyperparameters, ImageSet, NUMERICS_VERSION, Training, TrainingData, sha256_hex,
+use tabsweep_protocol::{Lease, LeaseToken, Numerics, Sha256, WorkerId};
+use tabsweep_trainer::{NUMERICS_VERSION, Training, sha256_hex};
+use tabsweep_volunteer::{
+    Action, Event, Identity, Slice, Upload, Uploaded, Volunteer, WorkerStatus,
 };
-use tabsweep_volunteer::{Action, Event, Identity, Upload, Uploaded, Volunteer, WorkerStatus};
 use wasm_bindgen::{JsCast, closure::Closure, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    http::{self, HttpError},
+    http,
+    pacing::{Cost, Pace, Pacer, Slowdown},
+    preparation::{CachedData, NotReady, Ready, ready},
+    scored::ScoredEpoch,
     slice,
     socket::Socket,
-    turn::{Turn, now_millis, scope},
+    turn::{Alarm, Turn, now_millis, scope},
 };
 
 const TICK_MILLIS: i32 = 200;
@@ -44,7 +47,15 @@ struct Options {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum LenderEvent {
     /// What the worker does now.
-    Status { status: WorkerStatus },
+    Status {
+        status: WorkerStatus,
+        /// Why it is slower than it was, if it is.
+        slowdown: Option<Slowdown>,
+        /// Images trained on since the worker started.
+        images: f64,
+    },
+    /// An epoch has been scored; the pixels of what was wrong travel beside it.
+    Epoch(ScoredEpoch),
     /// The server runs another build: load the page anew.
     Reload,
     /// The server does not know the volunteer: register anew.
@@ -66,32 +77,12 @@ pub(crate) enum Incoming {
     },
     /// Time has passed.
     Tick,
+    /// A rest may be over.
+    Rested,
+    /// The volunteer wants the core to be worked more or less.
+    Pace(Pace),
     /// The page wants it to end.
     Stop,
-}
-
-/// All that a trial needs.
-pub(crate) struct Ready {
-    training: Training,
-    data: CachedData,
-}
-
-/// Why a trial can't be trained.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum NotReady {
-    /// What it needs did not arrive.
-    #[error("{0}")]
-    Network(#[from] HttpError),
-    /// The trainer does not take it.
-    #[error("{0}")]
-    Trainer(String),
-}
-
-/// A data set, kept from one trial to the next.
-#[derive(Clone)]
-struct CachedData {
-    names: (Sha256, Sha256),
-    data: TrainingData,
 }
 
 /// One worker, in a Web Worker of its own.
@@ -103,7 +94,8 @@ pub struct Lender {
 #[wasm_bindgen]
 impl Lender {
     /// Starts a worker. `options` is JSON: `socket_url`, `base_url`, `volunteer_token`, `worker`.
-    /// `on_event` gets JSON: `event` is `status`, `reload`, `register` or `failed`.
+    /// `on_event` gets JSON: `event` is `status`, `epoch`, `reload`, `register` or `failed`; with an
+    /// `epoch` also the pixels of the images it names, as bytes.
     ///
     /// # Errors
     /// The options are wrong.
@@ -112,6 +104,8 @@ impl Lender {
         let options: Options = serde_json::from_str(options)?;
         let (incoming, events) = unbounded();
         let turn = Turn::new().map_err(|_| JsError::new("this browser has no MessageChannel"))?;
+        let waker = incoming.clone();
+        let alarm = Alarm::new(move || drop(waker.unbounded_send(Incoming::Rested)));
         let identity = Identity {
             volunteer_token: options.volunteer_token.clone(),
             worker: options.worker.clone(),
@@ -126,12 +120,27 @@ impl Lender {
             socket_number: 0,
             training: None,
             data: None,
+            pacer: Pacer::default(),
+            rests_until_millis: f64::NEG_INFINITY,
+            alarm,
+            images: 0.0,
             shown_at_millis: f64::NEG_INFINITY,
             turn,
             ended: false,
         };
         spawn_local(worker.run(events));
         Ok(Lender { incoming })
+    }
+
+    /// Changes how hard the core is worked, from now on. `pace` is JSON: `power_percent`, `yields`,
+    /// `is_hidden`, `training_cores`.
+    ///
+    /// # Errors
+    /// The pace is wrong.
+    pub fn change_pace(&self, pace: &str) -> Result<(), JsError> {
+        let pace = serde_json::from_str(pace)?;
+        let _ = self.incoming.unbounded_send(Incoming::Pace(pace));
+        Ok(())
     }
 
     /// Gives the trial back and closes the socket.
@@ -149,6 +158,12 @@ struct Worker {
     socket_number: u32,
     training: Option<Training>,
     data: Option<CachedData>,
+    pacer: Pacer,
+    /// Before that there is no training.
+    rests_until_millis: f64,
+    alarm: Alarm,
+    /// Images trained on.
+    images: f64,
     shown_at_millis: f64,
     turn: Turn,
     ended: bool,
@@ -163,7 +178,7 @@ impl Worker {
                 self.take_in(incoming);
             }
             self.show(false);
-            if self.volunteer.trains() {
+            if self.volunteer.trains() && !self.rests() {
                 self.train();
                 self.turn.take().await;
             } else if !self.ended {
@@ -205,6 +220,13 @@ impl Worker {
                 }
             }
             Incoming::Tick => self.handle(Event::Tick),
+            // What there was to do, the loop sees.
+            Incoming::Rested => {}
+            Incoming::Pace(pace) => {
+                if self.pacer.change(pace) {
+                    self.rests_until_millis = f64::NEG_INFINITY;
+                }
+            }
             Incoming::Stop => {
                 self.handle(Event::Stop);
                 self.ended = true;
@@ -281,6 +303,7 @@ impl Worker {
                 };
                 self.training = Some(training);
                 self.data = Some(data);
+                self.pacer.begin_trial();
                 prepared
             }
             Err(error) => {
@@ -298,8 +321,10 @@ impl Worker {
             return;
         };
         match slice::train(training) {
-            Ok(slices) => {
-                for slice in slices {
+            Ok(trained) => {
+                self.rest_after(trained.cost);
+                for slice in trained.slices {
+                    self.tell_epoch(&slice);
                     self.handle(Event::Trained(slice));
                 }
             }
@@ -307,6 +332,30 @@ impl Worker {
                 warn(&NotReady::Trainer(reason));
                 self.handle(Event::WorkFailed { is_network: false });
             }
+        }
+    }
+
+    fn rest_after(&mut self, cost: Cost) {
+        self.images += f64::from(cost.images);
+        let rest_millis = self.pacer.rest_millis(cost);
+        if rest_millis > 0.0 {
+            self.rests_until_millis = now_millis() + rest_millis;
+            self.alarm.set(rest_millis);
+        }
+    }
+
+    fn rests(&self) -> bool {
+        // Timers may be a fraction early.
+        now_millis() + 1.0 < self.rests_until_millis
+    }
+
+    fn tell_epoch(&self, slice: &Slice) {
+        let (Some(training), Some(lease)) = (&self.training, self.volunteer.lease_in_hand()) else {
+            return;
+        };
+        if let Some((epoch, pixels)) = ScoredEpoch::of(slice, lease, training) {
+            let pixels = Uint8Array::from(pixels.as_slice());
+            self.call(&LenderEvent::Epoch(epoch), &pixels);
         }
     }
 
@@ -343,76 +392,24 @@ impl Worker {
             self.shown_at_millis = now_millis;
             self.tell(&LenderEvent::Status {
                 status: self.volunteer.status(),
+                slowdown: self.pacer.slowdown(),
+                images: self.images,
             });
         }
     }
 
     fn tell(&self, event: &LenderEvent) {
+        self.call(event, &JsValue::UNDEFINED);
+    }
+
+    fn call(&self, event: &LenderEvent, pixels: &JsValue) {
         let json = serde_json::to_string(event).expect("events hold nothing that JSON can't");
         // A page that throws is not the worker's business.
-        let _ = self.on_event.call1(&JsValue::NULL, &json.into());
+        let _ = self.on_event.call2(&JsValue::NULL, &json.into(), pixels);
     }
 }
 
 /// The page shows that a trial could not be trained; why is for the curious.
 fn warn(error: &NotReady) {
     web_sys::console::warn_1(&error.to_string().into());
-}
-
-async fn ready(
-    base_url: &str,
-    lease: Lease,
-    cached: Option<CachedData>,
-) -> Result<Ready, NotReady> {
-    let setting = serde_json::to_value(&lease.parameters).map_err(trainer_error)?;
-    let setting = setting.as_object().cloned().unwrap_or_default();
-    let hyperparameters = Hyperparameters::from_json(&setting).map_err(trainer_error)?;
-    let data = async {
-        match cached {
-            Some(cached) if cached.names == names(&lease) => Ok(cached),
-            _ => fetch_data(base_url, &lease).await,
-        }
-    };
-    let (data, checkpoint) = try_join(data, fetch_checkpoint(base_url, &lease)).await?;
-    let (seed, images) = (lease.seed.0, data.data.clone());
-    let training = match checkpoint {
-        None => Training::new(hyperparameters, seed, images).map_err(trainer_error)?,
-        Some(bytes) => {
-            Training::resume(hyperparameters, seed, images, &bytes).map_err(trainer_error)?
-        }
-    };
-    Ok(Ready { training, data })
-}
-
-fn trainer_error(error: impl std::fmt::Display) -> NotReady {
-    NotReady::Trainer(error.to_string())
-}
-
-fn names(lease: &Lease) -> (Sha256, Sha256) {
-    (
-        lease.data.training.sha256.clone(),
-        lease.data.validation.sha256.clone(),
-    )
-}
-
-async fn fetch_data(base_url: &str, lease: &Lease) -> Result<CachedData, NotReady> {
-    let names = names(lease);
-    let classes = lease.data.classes as usize;
-    let fetch = async |name, blob: &BlobRef| {
-        let blob = http::data(base_url, blob, &lease.token).await?;
-        ImageSet::from_blob(name, blob, classes).map_err(trainer_error)
-    };
-    let training = fetch("training", &lease.data.training);
-    let validation = fetch("validation", &lease.data.validation);
-    let (training, validation) = try_join(training, validation).await?;
-    let data = TrainingData::new(training, validation, classes).map_err(trainer_error)?;
-    Ok(CachedData { names, data })
-}
-
-async fn fetch_checkpoint(base_url: &str, lease: &Lease) -> Result<Option<Vec<u8>>, NotReady> {
-    let Some(checkpoint) = &lease.checkpoint else {
-        return Ok(None);
-    };
-    let bytes = http::checkpoint(base_url, &checkpoint.sha256, &lease.token).await?;
-    Ok(Some(bytes))
 }

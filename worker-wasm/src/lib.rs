@@ -3,17 +3,20 @@
 
 mod arrival;
 mod classifier;
+mod handwriting;
 mod http;
 mod lender;
-mod picture;
+mod pacing;
+mod preparation;
+mod scored;
 mod session;
 mod slice;
 mod socket;
 mod turn;
 
 pub use classifier::Classifier;
+pub use handwriting::Handwriting;
 pub use lender::Lender;
-pub use picture::{PictureError, digit};
 pub use session::Session;
 use wasm_bindgen::prelude::*;
 
@@ -29,12 +32,14 @@ pub fn build() -> String {
     tabsweep_protocol::BUILD.to_owned()
 }
 
-/// Finds the digit in a picture and brings it into MNIST's form: 28×28, white on black. `rgba` is
-/// `[height, width, 4]`.
-///
-/// # Errors
-/// There is nothing in the picture, or its size is not that of its bytes.
+/// The numeric contract of this module's trainer: only trials of the same one come out equal.
 #[wasm_bindgen]
-pub fn digit_from_picture(rgba: &[u8], width: usize, height: usize) -> Result<Vec<u8>, JsError> {
-    Ok(picture::digit(rgba, width, height)?.to_vec())
+pub fn numerics() -> u32 {
+    tabsweep_trainer::NUMERICS_VERSION
+}
+
+/// SHA-256 as 64 hexadecimal digits; browsers offer their own on https and localhost only.
+#[wasm_bindgen]
+pub fn sha256(bytes: &[u8]) -> String {
+    tabsweep_trainer::sha256_hex(bytes)
 }

@@ -123,6 +123,26 @@ impl Session {
         Ok(correct)
     }
 
+    /// Optimiser steps done.
+    pub fn step(&self) -> f64 {
+        self.training.step() as f64
+    }
+
+    /// Optimiser steps in the whole training.
+    pub fn total_steps(&self) -> f64 {
+        self.training.total_steps() as f64
+    }
+
+    /// Optimiser steps in an epoch.
+    pub fn steps_per_epoch(&self) -> f64 {
+        self.training.steps_per_epoch() as f64
+    }
+
+    /// Validation images there are.
+    pub fn validation_count(&self) -> usize {
+        self.data.validation().len()
+    }
+
     /// All that is needed to go on elsewhere.
     pub fn checkpoint(&self) -> Vec<u8> {
         self.training.checkpoint()

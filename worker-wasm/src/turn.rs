@@ -1,7 +1,7 @@
 //! Giving the browser's event loop its turn, and the time.
 
 use js_sys::Promise;
-use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{MessageChannel, WorkerGlobalScope};
 
@@ -43,5 +43,27 @@ impl Turn {
             let _ = self.channel.port2().post_message(&JsValue::NULL);
         });
         let _ = JsFuture::from(promise).await;
+    }
+}
+
+/// Rings after a while.
+pub(crate) struct Alarm {
+    ring: Closure<dyn FnMut()>,
+}
+
+impl Alarm {
+    pub(crate) fn new(ring: impl FnMut() + 'static) -> Self {
+        Self {
+            ring: Closure::new(ring),
+        }
+    }
+
+    /// Rings once more, after so many milliseconds.
+    pub(crate) fn set(&self, millis: f64) {
+        // Where it can't be set, the next tick of the worker's clock will do.
+        let _ = scope().set_timeout_with_callback_and_timeout_and_arguments_0(
+            self.ring.as_ref().unchecked_ref(),
+            millis.ceil() as i32,
+        );
     }
 }

@@ -8,6 +8,7 @@ mod chromium;
 mod compression;
 mod debian;
 mod firefox;
+mod foreign;
 mod node;
 mod pages;
 mod process;

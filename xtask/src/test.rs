@@ -12,6 +12,7 @@ use console::style;
 use crate::cargo;
 use crate::chromium;
 use crate::firefox;
+use crate::foreign;
 use crate::node;
 use crate::pages;
 use crate::process;
@@ -69,7 +70,7 @@ struct TestStage {
 }
 
 /// In the order they run: what fails fast and often goes first.
-const STAGES: [TestStage; 19] = [
+const STAGES: [TestStage; 20] = [
     TestStage {
         name: "sizes of tracked files",
         purpose: Purpose::Test(Kind::Rust),
@@ -126,6 +127,12 @@ const STAGES: [TestStage; 19] = [
             let test = ["test", "--release", "--test", "faults", "--"];
             bench.cargo(&[&test[..], &["--ignored", "--nocapture", "--test-threads=1"]].concat())
         },
+    },
+    TestStage {
+        name: "exports in other tools",
+        purpose: Purpose::SlowTest(Kind::Rust),
+        needs: &["Rust tests"],
+        work: |bench| bench.foreign_tools(),
     },
     TestStage {
         name: "server",
@@ -346,6 +353,23 @@ impl Bench<'_> {
             }),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn foreign_tools(&self) -> Result<Success, StageError> {
+        let python = match foreign::python(self.workspace) {
+            Ok(python) => python,
+            Err(error) => {
+                let reason = format!("EXPORTS ARE NOT READ BY OTHER TOOLS: {error}");
+                return Ok(Success::Skipped { reason });
+            }
+        };
+        let test = ["test", "--release", "--test", "foreign", "--"];
+        let arguments = [&test[..], &["--ignored", "--nocapture"]].concat();
+        process::run(
+            self.cargo_command(&arguments)
+                .env("TABSWEEP_PYTHON", python),
+        )?;
+        Ok(Success::Done)
     }
 
     fn system_tests(&self) -> Result<Success, StageError> {

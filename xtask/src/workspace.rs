@@ -72,6 +72,12 @@ impl Workspace {
         self.target.join("load")
     }
 
+    /// Folder of the tools that exports are tested with.
+    #[must_use]
+    pub fn foreign_tools(&self) -> PathBuf {
+        self.target.join("foreign-tools")
+    }
+
     /// An example of one of the packages, optimised.
     #[must_use]
     pub fn example(&self, name: &str) -> PathBuf {

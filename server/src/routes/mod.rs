@@ -3,9 +3,11 @@
 mod auth;
 mod blobs;
 mod events;
+mod exports;
 mod health;
 mod models;
 mod pages;
+mod reproduction;
 mod studies;
 mod trials;
 mod uploads;
@@ -14,7 +16,7 @@ mod volunteers;
 use std::path::Path;
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::DefaultBodyLimit,
     routing::{any, get},
 };
@@ -22,6 +24,7 @@ use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::SharedApp, problem::Problem, socket};
+use exports::PagesFolder;
 pub use volunteers::VolunteerName;
 
 /// Longest study file, in bytes.
@@ -38,9 +41,17 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::list, trials::enqueue))
         .routes(routes!(trials::show))
         .routes(routes!(trials::requeue))
+        .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
+        .routes(routes!(exports::safetensors))
+        .routes(routes!(exports::onnx))
+        .routes(routes!(exports::page))
+        .routes(routes!(exports::csv))
+        .routes(routes!(exports::json_lines))
+        .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
-        .routes(routes!(volunteers::register))
+        .routes(routes!(models::show))
+        .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))
@@ -55,6 +66,7 @@ pub fn router(app: SharedApp, pages: &Path) -> Router {
         .route("/api/{*rest}", any(no_route))
         .layer(DefaultBodyLimit::max(STUDY_FILE_BYTES))
         .layer(CompressionLayer::new().gzip(true))
+        .layer(Extension(PagesFolder(pages.to_owned())))
         .with_state(app)
         .merge(pages::router(pages))
 }

@@ -2,12 +2,12 @@
 
 use axum::{
     Json,
-    extract::{Query, State},
+    extract::{Path, Query, State},
 };
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Sha256, StudyId, TrialNumber};
 
-use crate::{app::SharedApp, problem::Problem};
+use crate::{app::SharedApp, problem::Problem, store::ModelRow};
 
 /// A verified trial's model.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -56,18 +56,37 @@ pub(super) async fn list(
     Query(query): Query<ModelsQuery>,
 ) -> Result<Json<Vec<ModelView>>, Problem> {
     let models = app.store.models(query.limit.min(200)).await?;
-    let views = models.into_iter().map(|model| ModelView {
-        study: model.study.id,
-        study_name: model.study.study.name,
-        dataset: model.study.data.name,
-        trial: model.row.trial.number,
-        parameters: model.row.trial.parameters,
-        classes: model.study.data.classes,
-        height: model.study.data.height,
-        width: model.study.data.width,
-        weights_sha256: model.row.weights_sha256,
-        validation_score: model.row.scores.validation,
-        test_score: model.row.scores.test,
-    });
-    Ok(Json(views.collect()))
+    Ok(Json(models.into_iter().map(ModelView::from).collect()))
+}
+
+/// The model with these weights, however it ranks.
+#[utoipa::path(get, path = "/api/models/{sha256}", operation_id = "show_model", tag = "models",
+    params(("sha256" = String, Path, description = "SHA-256 of its weights, 64 hexadecimal digits")),
+    responses((status = 200, body = ModelView), (status = 404, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<SharedApp>,
+    Path(sha256): Path<String>,
+) -> Result<Json<ModelView>, Problem> {
+    let sha256: Sha256 = sha256.parse().map_err(Problem::bad_request)?;
+    let model = app.store.model(&sha256).await?;
+    let model = model.ok_or_else(|| Problem::not_found("no verified model has these weights"))?;
+    Ok(Json(model.into()))
+}
+
+impl From<ModelRow> for ModelView {
+    fn from(model: ModelRow) -> Self {
+        Self {
+            study: model.study.id,
+            study_name: model.study.study.name,
+            dataset: model.study.data.name,
+            trial: model.row.trial.number,
+            parameters: model.row.trial.parameters,
+            classes: model.study.data.classes,
+            height: model.study.data.height,
+            width: model.study.data.width,
+            weights_sha256: model.row.weights_sha256,
+            validation_score: model.row.scores.validation,
+            test_score: model.row.scores.test,
+        }
+    }
 }

@@ -16,6 +16,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wa
     img-src 'self' blob: data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; \
     form-action 'self'";
 
+/// Of what a browser has to be asked for, only the camera, and only by the pages themselves.
+const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(), geolocation=()";
+
 /// Pages and their assets from `folder`.
 pub(super) fn router(folder: &Path) -> Router {
     let page = |name: &str| {
@@ -46,7 +49,7 @@ async fn headers(request: axum::extract::Request, next: Next) -> Response {
     } else {
         "no-cache"
     };
-    let fixed: [(HeaderName, &'static str); 6] = [
+    let fixed: [(HeaderName, &'static str); 8] = [
         (header::CACHE_CONTROL, cache),
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -58,6 +61,14 @@ async fn headers(request: axum::extract::Request, next: Next) -> Response {
         (
             HeaderName::from_static("cross-origin-embedder-policy"),
             "require-corp",
+        ),
+        (
+            HeaderName::from_static("cross-origin-resource-policy"),
+            "same-origin",
+        ),
+        (
+            HeaderName::from_static("permissions-policy"),
+            PERMISSIONS_POLICY,
         ),
     ];
     for (name, value) in fixed {

@@ -106,7 +106,8 @@ impl From<BlobError> for Problem {
                 tracing::error!("{error}");
                 Self::disk_full("try again later; the operator has to make room")
             }
-            BlobError::Io { .. } => Self::internal(&error),
+            BlobError::Bucket { .. } => Self::unavailable(&error),
+            BlobError::Io { .. } | BlobError::Pack { .. } => Self::internal(&error),
         }
     }
 }

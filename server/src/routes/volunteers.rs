@@ -1,8 +1,10 @@
-//! Registering, and what one has contributed.
+//! Registering, what one has contributed, and who has contributed most.
+
+use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Query, State},
     http::{HeaderMap, StatusCode},
 };
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use crate::{
     app::SharedApp,
     problem::Problem,
     secret::{random_hex, sha256_hex},
+    store::{Credit, Earnings},
 };
 
 /// A volunteer as others see them.
@@ -63,6 +66,70 @@ pub struct Contribution {
     rejected: u32,
     /// Trials in hand.
     running: u32,
+    /// Multiply-adds of verified work, trials that others finished included.
+    #[schema(value_type = String, example = "1234567890123")]
+    credit: Credit,
+    /// Place among all volunteers by credit, from 1; none without credit.
+    rank: Option<u32>,
+}
+
+/// A place on the board of volunteers.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct BoardRow {
+    /// From 1.
+    rank: u32,
+    /// Who.
+    volunteer: VolunteerName,
+    /// Multiply-adds of verified work, trials that others finished included.
+    #[schema(value_type = String, example = "1234567890123")]
+    credit: Credit,
+    /// Claims found right.
+    verified: u32,
+    /// Workers connected now.
+    workers: u32,
+    /// When a worker of theirs connected last, in milliseconds since 1970.
+    seen_millis: i64,
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BoardQuery {
+    /// Most rows, up to 1000.
+    #[serde(default = "hundred")]
+    limit: u32,
+}
+
+fn hundred() -> u32 {
+    100
+}
+
+const MOST_ROWS: u32 = 1000;
+
+/// Volunteers with verified work, those with most first.
+#[utoipa::path(get, path = "/api/volunteers", operation_id = "volunteer_board", tag = "volunteers",
+    params(BoardQuery), responses((status = 200, body = Vec<BoardRow>)))]
+pub(super) async fn board(
+    State(app): State<SharedApp>,
+    Query(query): Query<BoardQuery>,
+) -> Result<Json<Vec<BoardRow>>, Problem> {
+    let limit = query.limit.min(MOST_ROWS);
+    let contributors = app.store.contributors(limit).await?;
+    let mut workers: BTreeMap<VolunteerId, u32> = BTreeMap::new();
+    for connected in app.roster.connected() {
+        *workers.entry(connected.volunteer).or_default() += 1;
+    }
+    let rows = contributors
+        .into_iter()
+        .zip(1..)
+        .map(|(row, rank)| BoardRow {
+            rank,
+            workers: workers.get(&row.id).copied().unwrap_or_default(),
+            volunteer: (row.id, row.nickname).into(),
+            credit: row.credit,
+            verified: row.verified,
+            seen_millis: row.seen.0,
+        });
+    Ok(Json(rows.collect()))
 }
 
 /// Registers a volunteer.
@@ -99,12 +166,15 @@ pub(super) async fn me(
 ) -> Result<Json<Contribution>, Problem> {
     let volunteer = require_volunteer(&app, &headers).await?;
     let running = app.store.running_trials_of(volunteer.id).await?;
+    let Earnings { credit, rank } = app.store.earnings(volunteer.id).await?;
     Ok(Json(Contribution {
         id: volunteer.id,
         nickname: volunteer.nickname,
         verified: volunteer.verified,
         rejected: volunteer.rejected,
         running,
+        credit,
+        rank,
     }))
 }
 

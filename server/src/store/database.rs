@@ -4,7 +4,7 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    AnyConnection, AnyPool, ConnectOptions, Connection,
+    AnyConnection, AnyPool, AssertSqlSafe, ConnectOptions, Connection,
     any::{AnyConnectOptions, AnyPoolOptions, install_default_drivers},
     migrate::Migrator,
     postgres::PgListener,
@@ -12,7 +12,7 @@ use sqlx::{
 };
 use tokio::time::timeout;
 
-use super::StoreError;
+use super::{StoreError, servers::ServerId};
 
 /// How long opening a connection, or waiting for a reader to be free, may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -25,6 +25,8 @@ const RESTED: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(super) struct Database {
     kind: Kind,
+    /// Which server is on it here.
+    server: ServerId,
     writing: AnyConnectOptions,
     reading: AnyConnectOptions,
 }
@@ -37,7 +39,7 @@ enum Kind {
 
 impl Database {
     /// SQLite in a file, which is made where it is missing.
-    pub(super) fn sqlite(file: &Path) -> Result<Self, StoreError> {
+    pub(super) fn sqlite(file: &Path, server: ServerId) -> Result<Self, StoreError> {
         // As an address, the first folder of a relative path would be a host.
         let file = std::path::absolute(file).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new().filename(file);
@@ -45,13 +47,14 @@ impl Database {
         let reading = options.read_only(true).to_url_lossy();
         Ok(Self {
             kind: Kind::Sqlite,
+            server,
             writing: quiet(AnyConnectOptions::from_url(&writing)?),
             reading: quiet(AnyConnectOptions::from_url(&reading)?),
         })
     }
 
     /// PostgreSQL at `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
-    pub(super) fn postgres(url: &str) -> Result<Self, StoreError> {
+    pub(super) fn postgres(url: &str, server: ServerId) -> Result<Self, StoreError> {
         if !["postgres://", "postgresql://"]
             .iter()
             .any(|scheme| url.starts_with(scheme))
@@ -61,6 +64,7 @@ impl Database {
         let options: AnyConnectOptions = url.parse()?;
         Ok(Self {
             kind: Kind::Postgres,
+            server,
             writing: quiet(options.clone()),
             reading: quiet(options),
         })
@@ -149,17 +153,42 @@ impl Database {
         Ok(Some(listener))
     }
 
-    /// What begins a transaction that writes, and the first change in it. Of all servers on one
-    /// PostgreSQL only one has such a transaction at a time, as with SQLite: the lock, whose number
-    /// is "tabsweep" in ASCII, ends with it.
-    pub(super) fn begin(&self) -> &'static str {
-        match self.kind {
-            Kind::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT change",
-            Kind::Postgres => {
-                "BEGIN; SELECT pg_advisory_xact_lock(8386092229204469104); SAVEPOINT change"
-            }
-        }
+    /// Which server is on it here.
+    pub(super) fn server(&self) -> ServerId {
+        self.server
     }
+
+    /// Begins a transaction that writes, and the first change in it. Of all servers on one PostgreSQL
+    /// only one has such a transaction at a time, as with SQLite: the lock, whose number is
+    /// "tabsweep" in ASCII, ends with it.
+    pub(super) async fn begin(&self, connection: &mut AnyConnection) -> Result<Turn, sqlx::Error> {
+        let ServerId(server) = self.server;
+        let statements = match self.kind {
+            Kind::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT change".to_owned(),
+            Kind::Postgres => format!(
+                "BEGIN; SELECT pg_advisory_xact_lock(8386092229204469104);
+                 UPDATE turn SET server = {server} WHERE server <> {server} RETURNING server;
+                 SAVEPOINT change"
+            ),
+        };
+        let statements = sqlx::raw_sql(AssertSqlSafe(statements));
+        // One row for the lock, and one more if the turn was another's.
+        let rows = statements.fetch_all(connection).await?.len();
+        Ok(if rows > 1 {
+            Turn::AfterOthers
+        } else {
+            Turn::Again
+        })
+    }
+}
+
+/// Whose turn to write it was before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// This server's.
+    Again,
+    /// Another's, or nobody's yet.
+    AfterOthers,
 }
 
 fn quiet(options: AnyConnectOptions) -> AnyConnectOptions {

@@ -113,27 +113,38 @@ pub(super) async fn add_event(
     study: StudyId,
     event: &Event,
 ) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO events (study_id, seq, event)
-         SELECT $1, COALESCE(MAX(seq) + 1, 0), $2 FROM events WHERE study_id = $1",
-    )
-    .bind(i64::from(study.0))
-    .bind(to_json(event))
-    .execute(&mut **tx)
-    .await?;
+    let number = tx.memory().fold(study, event);
+    let insert = match number {
+        Some(_) => "INSERT INTO events (study_id, event, seq) VALUES ($1, $2, $3)",
+        None => {
+            "INSERT INTO events (study_id, event, seq)
+             SELECT $1, $2, COALESCE(MAX(seq) + 1, 0) FROM events WHERE study_id = $1"
+        }
+    };
+    let insert = sqlx::query(insert)
+        .bind(i64::from(study.0))
+        .bind(to_json(event));
+    let insert = match number {
+        Some(number) => insert.bind(i64::try_from(number).unwrap_or(i64::MAX)),
+        None => insert,
+    };
+    insert.execute(&mut **tx).await?;
     Ok(())
 }
 
-/// The study's past up to now, taken out of the writer's keeping: give it back with
-/// [`Tx::keep_timeline`].
+/// The study's past up to now, taken out of the writer's memory: give it back with
+/// `keep_timeline`.
 pub(super) async fn take_timeline(
     tx: &mut Tx,
     id: StudyId,
     study: &Study,
 ) -> Result<Timeline, StoreError> {
-    let mut timeline = tx
-        .take_timeline(id)
-        .unwrap_or_else(|| Timeline::new(study.objective));
+    let known = tx.memory().take_past(id);
+    let is_whole = known.as_ref().is_some_and(|past| past.is_whole);
+    let mut timeline = known.map_or_else(|| Timeline::new(study.objective), |past| past.timeline);
+    if is_whole {
+        return Ok(timeline);
+    }
     let rows =
         sqlx::query("SELECT event FROM events WHERE study_id = $1 AND seq >= $2 ORDER BY seq")
             .bind(i64::from(id.0))
@@ -197,7 +208,7 @@ async fn has_more_to_do(
     let begins = !is_time_over(stored, now)
         && (timeline.suggested() < stored.study.budget.trials
             || stored.study.pruner.promotable(&timeline).is_some());
-    tx.keep_timeline(stored.id, timeline);
+    tx.memory().keep_timeline(stored.id, timeline);
     if begins {
         return Ok(true);
     }

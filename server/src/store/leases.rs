@@ -1,5 +1,7 @@
 //! Leases: granting the next one, and every event that a lease's token allows.
 
+use std::sync::Arc;
+
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{
     CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, ReleaseReason, StudyId,
@@ -11,9 +13,10 @@ use tabsweep_study::{
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    credit::record_origin,
     events::{add_event, move_trial, take_timeline},
     next::{next_trial, running_studies, why_none},
-    rows::{load_trial, u32_column},
+    rows::{json_column, load_trial, u32_column},
     studies::study_in,
     uploads::{require_own_weights, require_upload},
 };
@@ -82,7 +85,11 @@ impl Store {
             let trial = trial.lease(grant.clone(), policy, now)?;
             move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
             record_lease(&mut tx, study.id, &trial, &grant, now).await?;
+            if let Some(checkpoint) = &trial.checkpoint {
+                record_origin(&mut tx, &grant.token, checkpoint).await?;
+            }
             tx.commit().await?;
+            let study = Arc::unwrap_or_clone(study);
             return Ok(NextLease::Leased(Box::new(Leased { study, trial })));
         }
         let reason = why_none(&mut tx).await?;
@@ -235,15 +242,18 @@ impl Store {
         let after = trial.clone().heard(&epoch.lease, policy, now)?;
         record_epoch(&mut tx, &record, epoch, now).await?;
         let validation = accuracy(epoch);
-        let study = study_in(&mut tx, record.study).await?.study;
-        let may_stop = study.pruner.reads_reports() && !is_last(&after);
-        if may_stop && stops(&mut tx, &record, &study, epoch.epoch, validation).await? {
+        let stored = study_in(&mut tx, record.study).await?;
+        let may_stop = stored.study.pruner.reads_reports() && !is_last(&after);
+        if may_stop && stops(&mut tx, &record, &stored.study, epoch.epoch, validation).await? {
             let pruned = after.pruned(&epoch.lease, epoch.epoch, validation)?;
             end_lease(&mut tx, &epoch.lease, "pruned", now).await?;
             commit(tx, &record, &trial, &pruned, now).await?;
             return Ok(Heard::Pruned);
         }
-        commit(tx, &record, &trial, &after, now).await?;
+        if has_moved(&trial, &after, policy) {
+            move_trial(&mut tx, record.study, Some(&trial), &after, now).await?;
+        }
+        tx.commit().await?;
         Ok(Heard::GoesOn)
     }
 
@@ -275,8 +285,7 @@ impl Store {
         })?;
         match outcome {
             Outcome::Finished(finished) => {
-                require_upload(&mut tx, token, &finished.weights_sha256).await?;
-                require_own_weights(&mut tx, &trial, &finished.weights_sha256).await?;
+                require_own_weights(&mut tx, token, &trial, &finished.weights_sha256).await?;
             }
             Outcome::Paused(paused) => {
                 require_upload(&mut tx, token, &paused.state_sha256).await?;
@@ -333,13 +342,19 @@ impl Store {
         volunteer: VolunteerId,
     ) -> Result<Fenced, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query(LEASE_BY_TOKEN)
-            .bind(token.as_str())
-            .fetch_optional(&mut *tx)
-            .await?
-            .ok_or_else(|| StoreError::NoLease {
-                token: token.clone(),
-            })?;
+        let row = sqlx::query(
+            "SELECT leases.study_id, leases.number, leases.volunteer_id, attempt, leases.numerics,
+                 trial
+             FROM leases JOIN trials ON trials.study_id = leases.study_id
+                                    AND trials.number = leases.number
+             WHERE token = $1",
+        )
+        .bind(token.as_str())
+        .fetch_optional(&mut *tx)
+        .await?
+        .ok_or_else(|| StoreError::NoLease {
+            token: token.clone(),
+        })?;
         let record = lease_from_row(&row)?;
         if record.volunteer != volunteer {
             return Err(StoreError::NotYourLease {
@@ -347,7 +362,7 @@ impl Store {
                 volunteer,
             });
         }
-        let trial = load_trial(&mut tx, record.study, record.number).await?;
+        let trial: Trial = json_column(&row, "trial")?;
         if record.numerics != trial.numerics {
             return Err(StoreError::OtherNumerics {
                 lease: record.numerics,
@@ -364,6 +379,16 @@ struct Fenced {
     tx: Tx,
     record: LeaseRecord,
     trial: Trial,
+}
+
+/// Whether a trial that was heard of is worth storing: its deadline moves four times per lease, not
+/// with each word.
+fn has_moved(before: &Trial, after: &Trial, policy: LeasePolicy) -> bool {
+    let (Some(before), Some(after)) = (before.current_lease(), after.current_lease()) else {
+        return true;
+    };
+    let moved_millis = after.deadline.0 - before.deadline.0;
+    before.presence != after.presence || moved_millis >= i64::from(policy.lease_secs) * 1000 / 4
 }
 
 async fn commit(
@@ -406,7 +431,7 @@ async fn stops(
     add_event(tx, record.study, &event).await?;
     let timeline = take_timeline(tx, record.study, study).await?;
     let stops = study.pruner.stops(&timeline, record.number, epoch);
-    tx.keep_timeline(record.study, timeline);
+    tx.memory().keep_timeline(record.study, timeline);
     Ok(stops)
 }
 

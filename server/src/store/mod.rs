@@ -3,11 +3,14 @@
 
 mod answers;
 mod chunks;
+mod credit;
 mod database;
 mod events;
+mod export;
 mod jobs;
 mod labels;
 mod leases;
+mod memory;
 mod next;
 mod numerics;
 mod operator;
@@ -17,6 +20,7 @@ mod studies;
 mod trials;
 mod uploads;
 mod volunteers;
+mod weights;
 mod writer;
 
 use std::{path::Path, sync::Arc};
@@ -25,8 +29,9 @@ use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{JobId, LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
-use database::Database;
 pub use chunks::{ChunkLease, ChunkRef, LeasedChunk};
+pub use credit::{Contributor, Credit, Earnings, Work};
+use database::Database;
 pub use jobs::{JobDefinition, JobPicture, JobProgress, StoredJob};
 pub use labels::{ClassCount, LabelFilter, LabelledPicture};
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
@@ -227,7 +232,7 @@ impl Store {
     /// # Errors
     /// The file can't be opened, or is of a newer version.
     pub async fn open(file: &Path) -> Result<Self, StoreError> {
-        Self::on(Database::sqlite(file)?).await
+        Self::on(Database::sqlite(file, ServerId::drawn())?).await
     }
 
     /// Connects to PostgreSQL at `postgres://USER:PASSWORD@HOST:PORT/DATABASE`, and brings the
@@ -236,13 +241,13 @@ impl Store {
     /// # Errors
     /// It can't be reached, or is of a newer version.
     pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        Self::on(Database::postgres(url)?).await
+        Self::on(Database::postgres(url, ServerId::drawn())?).await
     }
 
     async fn on(database: Database) -> Result<Self, StoreError> {
         database.migrate().await?;
         let store = Self {
-            writer: Writer::new(database.clone(), ServerId::drawn()),
+            writer: Writer::new(database.clone()),
             readers: database.readers(),
             database,
         };

@@ -1,30 +1,24 @@
 //! Which trial a worker gets next, or why it gets none.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use sqlx::Row;
 use tabsweep_protocol::{NoWorkReason, Numerics, StudyId, TrialNumber, VolunteerId};
-use tabsweep_study::{Pruner, Timestamp, Trial, trial_seed};
+use tabsweep_study::{Pruner, StudyState, Timestamp, Trial, trial_seed};
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
     events::{is_time_over, move_trial, take_timeline},
     rows::{json_column, load_trial, u32_column},
-    studies::study_from_row,
+    studies::studies_in,
 };
 
 /// Studies that run, the one first that has the fewest running trials for its weight.
-pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<StoredStudy>, StoreError> {
-    let rows = sqlx::query(
-        "SELECT id, state, definition, data, created_millis FROM studies
-         WHERE state = 'running' ORDER BY id",
-    )
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut studies = rows
-        .iter()
-        .map(study_from_row)
-        .collect::<Result<Vec<_>, _>>()?;
+pub(super) async fn running_studies(tx: &mut Tx) -> Result<Vec<Arc<StoredStudy>>, StoreError> {
+    let all = studies_in(tx).await?;
+    let running = all
+        .values()
+        .filter(|stored| stored.state == StudyState::Running);
+    let mut studies: Vec<_> = running.cloned().collect();
     if studies.len() > 1 {
         let mut shares = BTreeMap::new();
         for study in &studies {
@@ -47,18 +41,13 @@ async fn count_running(tx: &mut Tx, study: StudyId) -> Result<u32, StoreError> {
 }
 
 pub(super) async fn why_none(tx: &mut Tx) -> Result<NoWorkReason, StoreError> {
-    let rows = sqlx::query("SELECT DISTINCT state FROM studies")
-        .fetch_all(&mut **tx)
-        .await?;
-    let states = rows
-        .iter()
-        .map(|row| row.try_get("state"))
-        .collect::<Result<Vec<&str>, _>>()?;
-    Ok(if states.contains(&"running") {
+    let studies = studies_in(tx).await?;
+    let has = |state| studies.values().any(|stored| stored.state == state);
+    Ok(if has(StudyState::Running) {
         NoWorkReason::AllLeased
-    } else if states.contains(&"paused") {
+    } else if has(StudyState::Paused) {
         NoWorkReason::Paused
-    } else if states.is_empty() {
+    } else if studies.is_empty() {
         NoWorkReason::NoStudy
     } else {
         NoWorkReason::AllFinished
@@ -110,7 +99,7 @@ async fn promotable(tx: &mut Tx, study: &StoredStudy) -> Result<Option<TrialNumb
     }
     let timeline = take_timeline(tx, study.id, &study.study).await?;
     let promotable = study.study.pruner.promotable(&timeline);
-    tx.keep_timeline(study.id, timeline);
+    tx.memory().keep_timeline(study.id, timeline);
     Ok(promotable)
 }
 
@@ -129,7 +118,7 @@ async fn new_trial(
         trial.stops_at = study.study.stops_at(number);
         trial
     });
-    tx.keep_timeline(study.id, timeline);
+    tx.memory().keep_timeline(study.id, timeline);
     Ok(trial)
 }
 

@@ -1,15 +1,15 @@
 //! What an operator does with a study that exists.
 
 use tabsweep_protocol::{LeaseToken, Numerics, Parameters, StudyId, TrialNumber};
-use tabsweep_study::{Extension, Study, StudyState, Timestamp, Trial, trial_seed};
+use tabsweep_study::{Extension, StudyState, Timestamp, Trial, trial_seed};
 
 use super::{
     Store, StoreError,
     events::{cancel_begun, finish_if_done, move_trial, take_timeline},
     leases::end_lease,
     numerics::forget_epochs,
-    rows::{load_trial, to_json},
-    studies::{save_study_state, study_in},
+    rows::load_trial,
+    studies::{save_definition, save_study_state, study_in},
 };
 
 impl Store {
@@ -69,7 +69,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         let stored = study_in(&mut tx, id).await?;
-        save_definition(&mut tx, id, &stored.study.extended(extension)).await?;
+        save_definition(&mut tx, id, &stored.study.clone().extended(extension)).await?;
         if stored.state != StudyState::Paused {
             save_study_state(&mut tx, id, StudyState::Running).await?;
             finish_if_done(&mut tx, id, now).await?;
@@ -94,7 +94,7 @@ impl Store {
         let timeline = take_timeline(&mut tx, id, &stored.study).await?;
         let number = TrialNumber(timeline.suggested());
         let parameters = stored.study.complete(own, timeline.history(), number);
-        tx.keep_timeline(id, timeline);
+        tx.memory().keep_timeline(id, timeline);
         if number.0 >= stored.study.budget.trials {
             let extension = Extension {
                 trials: Some(number.0 + 1),
@@ -144,13 +144,4 @@ impl Store {
         tx.commit().await?;
         Ok(ended)
     }
-}
-
-async fn save_definition(tx: &mut super::Tx, id: StudyId, study: &Study) -> Result<(), StoreError> {
-    sqlx::query("UPDATE studies SET definition = $1 WHERE id = $2")
-        .bind(to_json(study))
-        .bind(i64::from(id.0))
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }

@@ -1,5 +1,7 @@
 //! Studies: what operators defined, and how far each has come.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{BlobRef, DataRef, Sha256, StudyId};
@@ -7,6 +9,7 @@ use tabsweep_study::{Study, StudyState, Timestamp};
 
 use super::{
     Store, StoreError, Tx,
+    memory::Studies,
     rows::{from_json, json_column, to_json, u32_column},
 };
 
@@ -113,7 +116,7 @@ fn state_name(state: StudyState) -> &'static str {
     }
 }
 
-pub(super) fn study_from_row(row: &AnyRow) -> Result<StoredStudy, StoreError> {
+fn study_from_row(row: &AnyRow) -> Result<StoredStudy, StoreError> {
     let state: &str = row.try_get("state")?;
     Ok(StoredStudy {
         id: StudyId(u32_column(row, "id")?),
@@ -240,6 +243,7 @@ async fn insert_study(
     data: &DataManifest,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    tx.memory().forget_studies();
     sqlx::query(
         "INSERT INTO studies (id, name, state, definition, data, created_millis)
          VALUES ($1, $2, $3, $4, $5, $6)",
@@ -264,16 +268,43 @@ fn counts_from_rows(rows: &[AnyRow], budget: u32) -> Result<TrialCounts, StoreEr
     Ok(counts)
 }
 
+/// All studies.
+pub(super) async fn studies_in(tx: &mut Tx) -> Result<Studies, StoreError> {
+    if let Some(studies) = tx.memory().studies() {
+        return Ok(studies);
+    }
+    let rows = sqlx::query("SELECT id, state, definition, data, created_millis FROM studies")
+        .fetch_all(&mut **tx)
+        .await?;
+    let studies = rows.iter().map(|row| {
+        let study = study_from_row(row)?;
+        Ok((study.id, Arc::new(study)))
+    });
+    let studies = Studies::new(studies.collect::<Result<_, StoreError>>()?);
+    tx.memory().keep_studies(&studies);
+    Ok(studies)
+}
+
 /// The study with this id.
-pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<StoredStudy, StoreError> {
-    let row = sqlx::query(
-        "SELECT id, state, definition, data, created_millis FROM studies WHERE id = $1",
-    )
-    .bind(i64::from(id.0))
-    .fetch_optional(&mut **tx)
-    .await?
-    .ok_or(StoreError::NoStudy { study: id })?;
-    study_from_row(&row)
+pub(super) async fn study_in(tx: &mut Tx, id: StudyId) -> Result<Arc<StoredStudy>, StoreError> {
+    let studies = studies_in(tx).await?;
+    let study = studies.get(&id).cloned();
+    study.ok_or(StoreError::NoStudy { study: id })
+}
+
+/// Changes what the operator defined.
+pub(super) async fn save_definition(
+    tx: &mut Tx,
+    id: StudyId,
+    study: &Study,
+) -> Result<(), StoreError> {
+    tx.memory().forget_studies();
+    sqlx::query("UPDATE studies SET definition = $1 WHERE id = $2")
+        .bind(to_json(study))
+        .bind(i64::from(id.0))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn save_study_state(
@@ -281,6 +312,7 @@ pub(super) async fn save_study_state(
     id: StudyId,
     state: StudyState,
 ) -> Result<(), StoreError> {
+    tx.memory().forget_studies();
     sqlx::query("UPDATE studies SET state = $1 WHERE id = $2")
         .bind(state_name(state))
         .bind(i64::from(id.0))

@@ -7,7 +7,8 @@ use tabsweep_study::{
 };
 
 use super::{
-    Store, StoreError, StoredStudy,
+    Store, StoreError, StoredStudy, Work,
+    credit::credit,
     events::move_trial,
     rows::{hash_column, json_column, load_trial, u32_column},
 };
@@ -321,7 +322,7 @@ impl Store {
         Ok(None)
     }
 
-    /// The claim was right: the trial is on the leaderboard and the volunteer credited.
+    /// The claim was right: the trial is on the leaderboard and its volunteers credited.
     ///
     /// # Errors
     /// There is no such claim.
@@ -329,13 +330,14 @@ impl Store {
         &self,
         claim: &ClaimRef,
         scores: Scores,
+        work: Work,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.decide(claim, true, now, |trial| trial.verified(scores, now))
+        self.decide(claim, Some(work), now, |trial| trial.verified(scores, now))
             .await
     }
 
-    /// The claim of having come to a rung was right: the trial rests there, and the volunteer is
+    /// The claim of having come to a rung was right: the trial rests there, and its volunteers are
     /// credited. `validation` is the share of the validation images classified rightly.
     ///
     /// # Errors
@@ -344,18 +346,26 @@ impl Store {
         &self,
         claim: &ClaimRef,
         validation: f64,
+        work: Work,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.decide(claim, true, now, |trial| trial.paused(validation, now))
-            .await
+        self.decide(claim, Some(work), now, |trial| {
+            trial.paused(validation, now)
+        })
+        .await
     }
 
     /// The claim of a divergence was right.
     ///
     /// # Errors
     /// There is no such claim.
-    pub async fn diverged(&self, claim: &ClaimRef, now: Timestamp) -> Result<(), StoreError> {
-        self.decide(claim, true, now, Trial::diverged).await
+    pub async fn diverged(
+        &self,
+        claim: &ClaimRef,
+        work: Work,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.decide(claim, Some(work), now, Trial::diverged).await
     }
 
     /// The claim was wrong: the trial goes back.
@@ -369,14 +379,15 @@ impl Store {
         reason: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.decide(claim, false, now, |trial| trial.rejected(policy, reason))
+        self.decide(claim, None, now, |trial| trial.rejected(policy, reason))
             .await
     }
 
+    /// `proven` is the work that a right claim vouches for.
     async fn decide(
         &self,
         claim: &ClaimRef,
-        is_right: bool,
+        proven: Option<Work>,
         now: Timestamp,
         verdict: impl FnOnce(Trial) -> Result<Trial, TransitionError>,
     ) -> Result<(), StoreError> {
@@ -402,15 +413,18 @@ impl Store {
         };
         let after = verdict(trial.clone())?;
         move_trial(&mut tx, *study, Some(&trial), &after, now).await?;
-        let credit = if is_right {
+        let count = if proven.is_some() {
             "UPDATE volunteers SET verified = verified + 1 WHERE id = $1"
         } else {
             "UPDATE volunteers SET rejected = rejected + 1 WHERE id = $1"
         };
-        sqlx::query(credit)
+        sqlx::query(count)
             .bind(i64::from(claimant.0))
             .execute(&mut *tx)
             .await?;
+        if let Some(work) = proven {
+            credit(&mut tx, lease, work).await?;
+        }
         tx.commit().await?;
         Ok(())
     }
@@ -433,7 +447,7 @@ fn volunteer_from_row(row: &AnyRow) -> Result<(VolunteerId, String), StoreError>
     ))
 }
 
-fn verified_from_row(row: &AnyRow) -> Result<Option<VerifiedRow>, StoreError> {
+pub(super) fn verified_from_row(row: &AnyRow) -> Result<Option<VerifiedRow>, StoreError> {
     let trial: Trial = json_column(row, "trial")?;
     let TrialState::Verified(verified) = trial.state.clone() else {
         return Ok(None);

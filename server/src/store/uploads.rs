@@ -139,13 +139,29 @@ pub(super) async fn require_upload(
     Ok(())
 }
 
-/// Trials with different settings or seeds never end with the same bytes. Verified weights are
-/// public, so whoever claims them for another trial has copied them.
+/// Weights that this lease has uploaded and that are no other trial's. Trials with different settings
+/// or seeds never end with the same bytes; verified weights are public, so whoever claims them for
+/// another trial has copied them.
 pub(super) async fn require_own_weights(
     tx: &mut Tx,
+    token: &LeaseToken,
     trial: &Trial,
     sha256: &Sha256,
 ) -> Result<(), StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM uploads WHERE token = $1 AND sha256 = $2) AS uploads,
+                (SELECT COUNT(*) FROM trials WHERE weights_sha256 = $2) AS known",
+    )
+    .bind(token.as_str())
+    .bind(sha256.as_str())
+    .fetch_one(&mut **tx)
+    .await?;
+    if u32_column(&row, "uploads")? == 0 {
+        return Err(StoreError::NotUploaded);
+    }
+    if u32_column(&row, "known")? == 0 {
+        return Ok(());
+    }
     let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = $1")
         .bind(sha256.as_str())
         .fetch_all(&mut **tx)

@@ -3,20 +3,22 @@
 //! have failed.
 
 use std::{
-    collections::BTreeMap,
     ops::{Deref, DerefMut},
     sync::Arc,
 };
 
 use sqlx::{AnyConnection, Connection};
-use tabsweep_protocol::StudyId;
-use tabsweep_study::Timeline;
 use tokio::{
     runtime::Handle,
     sync::{Mutex, OwnedMutexGuard, oneshot},
 };
 
-use super::{StoreError, database::Database, servers::ServerId};
+use super::{
+    StoreError,
+    database::{Database, Turn},
+    memory::Memory,
+    servers::ServerId,
+};
 
 /// The writing connection, shared by everybody who changes something.
 #[derive(Clone, Debug)]
@@ -37,10 +39,7 @@ struct Group {
     is_awaited: bool,
     /// Who waits for the commit.
     waiting: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
-    /// Pasts of studies as far as they have been read here.
-    timelines: BTreeMap<StudyId, Timeline>,
-    /// Those that may tell of the change under way.
-    kept: Vec<StudyId>,
+    memory: Memory,
 }
 
 /// How far the transaction around the changes is.
@@ -62,7 +61,8 @@ pub(crate) struct Tx {
 }
 
 impl Writer {
-    pub(super) fn new(database: Database, server: ServerId) -> Self {
+    pub(super) fn new(database: Database) -> Self {
+        let server = database.server();
         let group = Group {
             database,
             connection: None,
@@ -70,8 +70,7 @@ impl Writer {
             stage: Stage::Closed,
             is_awaited: false,
             waiting: Vec::new(),
-            timelines: BTreeMap::new(),
-            kept: Vec::new(),
+            memory: Memory::default(),
         };
         Self {
             group: Arc::new(Mutex::new(group)),
@@ -133,18 +132,26 @@ impl Group {
         if let Err(error) = self.undo_half_change().await {
             self.fail(&Arc::new(error)).await;
         }
-        self.kept.clear();
+        self.memory.change_begins();
         if self.stage == Stage::Closed {
             self.connect().await?;
         }
         // From here on, giving up is giving up half-way.
         match std::mem::replace(&mut self.stage, Stage::HalfDone) {
-            Stage::Closed => self.run(self.database.begin()).await,
+            Stage::Closed => self.begin().await,
             // The savepoint to which a change was undone is as good as new.
             Stage::HalfDone => Ok(()),
             // In one message: on PostgreSQL each costs a way there and back.
             Stage::Done => self.run("RELEASE change; SAVEPOINT change").await,
         }
+    }
+
+    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        if self.database.begin(connection).await? == Turn::AfterOthers {
+            self.memory.others_wrote();
+        }
+        Ok(())
     }
 
     async fn connect(&mut self) -> Result<(), sqlx::Error> {
@@ -161,9 +168,7 @@ impl Group {
         if self.stage != Stage::HalfDone {
             return Ok(());
         }
-        for study in self.kept.drain(..) {
-            self.timelines.remove(&study);
-        }
+        self.memory.change_undone();
         self.run("ROLLBACK TO change").await
     }
 
@@ -200,8 +205,8 @@ impl Group {
             self.connection = None;
         }
         self.stage = Stage::Closed;
-        // They may tell of changes that did not happen.
-        self.timelines.clear();
+        // It may tell of changes that did not happen.
+        self.memory.forget();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Err(error.clone()));
         }
@@ -236,20 +241,10 @@ impl Tx {
     pub(super) fn server(&self) -> ServerId {
         self.writer.server
     }
-}
 
-impl Tx {
-    /// A study's past as far as it has been read before; read on from there, and give it back.
-    pub(super) fn take_timeline(&mut self, study: StudyId) -> Option<Timeline> {
-        self.group.as_mut()?.timelines.remove(&study)
-    }
-
-    /// Keeps a study's past for the next change; it is forgotten if this one is given up.
-    pub(super) fn keep_timeline(&mut self, study: StudyId, timeline: Timeline) {
-        if let Some(group) = self.group.as_mut() {
-            group.timelines.insert(study, timeline);
-            group.kept.push(study);
-        }
+    /// What is remembered from earlier changes.
+    pub(super) fn memory(&mut self) -> &mut Memory {
+        &mut self.group.as_mut().expect("the change is not over").memory
     }
 }
 
@@ -284,8 +279,8 @@ mod tests {
     use super::*;
 
     async fn writer(folder: &std::path::Path) -> Writer {
-        let database = Database::sqlite(&folder.join("test.sqlite3")).unwrap();
-        let writer = Writer::new(database, ServerId(1));
+        let database = Database::sqlite(&folder.join("test.sqlite3"), ServerId(1)).unwrap();
+        let writer = Writer::new(database);
         let mut tx = writer.begin().await.unwrap();
         sqlx::query("CREATE TABLE numbers (number BIGINT NOT NULL PRIMARY KEY)")
             .execute(&mut *tx)

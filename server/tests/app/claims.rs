@@ -5,7 +5,7 @@ use tabsweep_protocol::{
 };
 use tabsweep_trainer::sha256_hex;
 
-use crate::support::{TestServer, Trained, Worker, until};
+use crate::support::{TestServer, Trained, Worker, http, until};
 
 async fn finish(server: &TestServer, worker: &mut Worker) -> (LeaseToken, Trained) {
     let lease = worker.leases().await;
@@ -42,7 +42,13 @@ async fn honest_work_is_verified_ranked_and_credited() {
             reason: NoWorkReason::AllFinished
         })
     );
-    assert_eq!(server.get("/api/models").await.as_array().unwrap().len(), 2);
+    let models = server.get("/api/models").await;
+    assert_eq!(models.as_array().unwrap().len(), 2);
+    let worst = models[1]["weights_sha256"].as_str().unwrap();
+    let found = server.get(&format!("/api/models/{worst}")).await;
+    assert_eq!(found, models[1]);
+    let unknown = server.url(&format!("/api/models/{}", "0".repeat(64)));
+    assert_eq!(http().get(unknown).send().await.unwrap().status(), 404);
 }
 
 #[tokio::test]

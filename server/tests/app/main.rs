@@ -6,6 +6,8 @@
 mod blobs;
 mod claims;
 mod clocks;
+mod credit;
+mod exports;
 mod leases;
 mod limits;
 mod numerics;

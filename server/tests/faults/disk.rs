@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use crate::support::{Server, load, nothing_is_lost, until};
+use crate::support::{Server, Storage, load, nothing_is_lost, register, until};
 
 /// A small file system in memory, gone when dropped.
 struct SmallDisk(PathBuf);
@@ -54,7 +54,7 @@ async fn a_full_disk_is_told_and_survived() {
         eprintln!("SKIPPED: a small file system can't be mounted here, which takes root");
         return;
     };
-    let server = Server::start(folder.path(), &disk.0.join("state"));
+    let server = Server::start(folder.path(), Storage::Alone(disk.0.join("state")));
     let simulation = load(vec![server.url()], 10).await;
     let figures = simulation.figures();
     until("claims are taken", async || {
@@ -87,14 +87,4 @@ async fn a_full_disk_is_told_and_survived() {
     .await;
     assert!(server.log().contains("full"), "{}", server.log());
     nothing_is_lost(&server, &simulation).await;
-}
-
-/// What somebody is told who would have to be remembered.
-async fn register(server: &Server) -> (u16, serde_json::Value) {
-    let url = format!("{}/api/volunteers", server.url());
-    let request = reqwest::Client::new()
-        .post(url)
-        .json(&serde_json::json!({ "nickname": "ada" }));
-    let response = request.send().await.unwrap();
-    (response.status().as_u16(), response.json().await.unwrap())
 }

@@ -1,10 +1,11 @@
 //! `kill -9` at any moment, a hundred times over.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use crate::support::{Server, load, nothing_is_lost};
+use crate::support::{Server, Storage, cluster, load, nothing_is_lost};
 
 const KILLS: u32 = 100;
+const KILLS_ON_POSTGRES: u32 = 20;
 
 /// Between two kills, in milliseconds: seeded, so that a run can be repeated. SplitMix64 (Steele,
 /// Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
@@ -23,9 +24,29 @@ fn lives_millis(seed: u64) -> impl Iterator<Item = u64> {
 #[ignore = "takes two minutes; `cargo xtask test` runs it"]
 async fn a_hundred_kills_lose_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut server = Server::start(folder.path(), &folder.path().join("state"));
+    let state = folder.path().join("state");
+    kills_lose_nothing(folder.path(), Storage::Alone(state), KILLS).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+#[ignore = "takes half a minute; `cargo xtask test` runs it"]
+async fn kills_lose_nothing_on_postgres() {
+    let Some((cluster, _cluster_folder)) = cluster() else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let (url, state) = (
+        cluster.fresh_database().unwrap(),
+        folder.path().join("state"),
+    );
+    let storage = Storage::Postgres { url, state };
+    kills_lose_nothing(folder.path(), storage, KILLS_ON_POSTGRES).await;
+}
+
+async fn kills_lose_nothing(folder: &Path, storage: Storage, kills: u32) {
+    let mut server = Server::start(folder, storage);
     let simulation = load(vec![server.url()], 40).await;
-    for (kill, life_millis) in (1..=KILLS).zip(lives_millis(2016)) {
+    for (kill, life_millis) in (1..=kills).zip(lives_millis(2016)) {
         tokio::time::sleep(Duration::from_millis(life_millis)).await;
         server.kill();
         server.start_again();
@@ -36,7 +57,7 @@ async fn a_hundred_kills_lose_nothing() {
     }
     let claims = simulation.figures().acknowledged().len();
     assert!(
-        claims > 300,
+        claims > 3 * kills as usize,
         "only {claims} claims: the server was hardly under load"
     );
     nothing_is_lost(&server, &simulation).await;

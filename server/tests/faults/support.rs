@@ -12,11 +12,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use tabsweep_cluster::{Cluster, ClusterError};
 use tabsweep_dataset::SyntheticDigits;
 use tabsweep_protocol::TrialNumber;
 use tabsweep_server::datasets;
 use tabsweep_simulator::{Acknowledged, Load, Simulation, TrialSecs};
+use tempfile::TempDir;
 
 const STUDY: &str = r#"
 name = "Trouble"
@@ -33,17 +35,58 @@ epochs = 1
 learning_rate = { type = "float", low = 1e-3, high = 1e-2, log = true }
 "#;
 
+/// Where a server keeps what it remembers.
+#[derive(Clone, Debug)]
+pub enum Storage {
+    /// In a state folder of its own.
+    Alone(PathBuf),
+    /// On PostgreSQL, with blobs in a state folder.
+    Postgres { url: String, state: PathBuf },
+    /// On PostgreSQL and in a bucket, with others.
+    Shared { url: String, endpoint: String },
+}
+
+impl Storage {
+    fn add_to(&self, command: &mut Command, folder: &Path) {
+        match self {
+            Self::Alone(state) => command.arg("--state").arg(state),
+            Self::Postgres { url, state } => {
+                command.args(["--database-url", url, "--state"]).arg(state)
+            }
+            Self::Shared { url, endpoint } => command
+                .args(["--database-url", url, "--blobs", "s3://sweeps/here"])
+                .arg("--state")
+                .arg(folder.join("state"))
+                .env("AWS_ENDPOINT_URL", endpoint)
+                .env("AWS_ACCESS_KEY_ID", "key")
+                .env("AWS_SECRET_ACCESS_KEY", "secret"),
+        };
+    }
+}
+
 /// A server, running or not, at one address for all its lives.
 pub struct Server {
     folder: PathBuf,
-    state: PathBuf,
+    storage: Storage,
     port: u16,
     child: Option<Child>,
 }
 
+/// A cluster in a folder of its own; none where PostgreSQL is not installed.
+pub fn cluster() -> Option<(Cluster, TempDir)> {
+    let folder = tempfile::tempdir().unwrap();
+    match Cluster::start(folder.path()) {
+        Err(error @ ClusterError::NotInstalled) => {
+            eprintln!("SKIPPED: {error}");
+            None
+        }
+        started => Some((started.unwrap(), folder)),
+    }
+}
+
 impl Server {
-    /// A running server whose state is in `state`, and everything else in `folder`.
-    pub fn start(folder: &Path, state: &Path) -> Self {
+    /// A running server that needs `folder` for what it does not keep in `storage`.
+    pub fn start(folder: &Path, storage: Storage) -> Self {
         let digits = folder.join("digits");
         let drawn = SyntheticDigits {
             seed: 3,
@@ -60,7 +103,7 @@ impl Server {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut server = Self {
             folder: folder.to_owned(),
-            state: state.to_owned(),
+            storage,
             port: free.local_addr().unwrap().port(),
             child: None,
         };
@@ -89,7 +132,8 @@ impl Server {
             .append(true)
             .open(self.log_file())
             .unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tabsweep"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tabsweep"));
+        command
             .args(["serve", "--listen", &format!("127.0.0.1:{}", self.port)])
             .args([
                 "--restart-grace-secs",
@@ -100,7 +144,6 @@ impl Server {
                 "10",
             ])
             .args(["--checkpoint-secs", "1", "--max-attempts", "1000"])
-            .args(["--state".as_ref(), self.state.as_os_str()])
             .args(["--pages".as_ref(), self.folder.join("pages").as_os_str()])
             .args([
                 "--study".as_ref(),
@@ -108,9 +151,9 @@ impl Server {
             ])
             .env("RUST_LOG", "warn")
             .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+            .stderr(log);
+        self.storage.add_to(&mut command, &self.folder);
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = lines.next();
         let first = first
@@ -130,10 +173,22 @@ impl Server {
         }
     }
 
+    /// Waits for the next sign of change in the study's live feed.
+    pub async fn study_changes(&self) {
+        let url = format!("{}/api/studies/1/events", self.url());
+        let mut feed = http().get(url).send().await.unwrap();
+        let mut heard = String::new();
+        while !heard.contains("changed") {
+            let told = tokio::time::timeout(Duration::from_secs(20), feed.chunk()).await;
+            let told = told.expect("something changes all the time").unwrap();
+            heard += std::str::from_utf8(&told.expect("the feed goes on")).unwrap();
+        }
+    }
+
     /// Status and body of an answer.
     pub async fn ask(&self, path: &str) -> (u16, Value) {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let response = reqwest::get(format!("{}{path}", self.url())).await.unwrap();
+        let url = format!("{}{path}", self.url());
+        let response = http().get(url).send().await.unwrap();
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
@@ -163,6 +218,19 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn http() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::new()
+}
+
+/// What somebody is told who would have to be remembered.
+pub async fn register(server: &Server) -> (u16, Value) {
+    let url = format!("{}/api/volunteers", server.url());
+    let request = http().post(url).json(&json!({ "nickname": "ada" }));
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), response.json().await.unwrap())
 }
 
 /// Workers whose trials take a fraction of a second.
@@ -236,4 +304,11 @@ async fn is_kept(server: &Server, claim: &Acknowledged) {
         .filter(|lease| lease["ended"] == "claimed")
         .count();
     assert_eq!(claimed, 1, "{claim:?}: {leases:?}");
+    for pair in leases.windows(2) {
+        let (ended, granted) = (&pair[0]["ended_millis"], &pair[1]["granted_millis"]);
+        assert!(
+            ended.as_i64() <= granted.as_i64(),
+            "{claim:?}: leased twice at once: {leases:?}"
+        );
+    }
 }

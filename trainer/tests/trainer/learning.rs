@@ -1,8 +1,9 @@
 //! Trainings learn, report their life in order, and end in a clear error where they can't learn.
 
 use crate::fixtures::{CLASSES, SIZE, data, finish, full_setting, setting, training};
+use tabsweep_trainer::architecture::Architecture;
 use tabsweep_trainer::{
-    ArchitectureError, Hyperparameters, ImageSet, Model, Progress, Training, TrainingData,
+    ArchitectureError, Hyperparameters, ImageSet, Mistake, Model, Progress, Training, TrainingData,
     TrainingError,
 };
 
@@ -216,4 +217,51 @@ fn counts_the_default_models_multiplications() {
     let training = Training::new(Hyperparameters::default(), 1, data).unwrap();
     let expected = 24 * 24 * 25 * 16 + 8 * 8 * 25 * 16 * 32 + 512 * 128 + 128 * 10;
     assert_eq!(training.multiply_adds_per_image(), expected);
+}
+
+#[test]
+fn counts_what_training_costs_layer_by_layer() {
+    let per_image = |json| {
+        let setting = setting(json);
+        let architecture = Architecture::new(&setting, 10, 28, 28).unwrap();
+        architecture.multiply_adds_per_training_image()
+    };
+    let sizes =
+        r#"{"conv1_channels": 16, "conv2_channels": 32, "kernel_size": 5, "hidden_units": 128}"#;
+    let rest = 8 * 8 * 25 * 16 * 32 + 512 * 128 + 128 * 10;
+    assert_eq!(per_image(sizes), 2 * 24 * 24 * 25 * 16 + 3 * rest);
+    let wider =
+        r#"{"conv1_channels": 16, "conv2_channels": 32, "kernel_size": 5, "hidden_units": 129}"#;
+    assert_eq!(per_image(wider) - per_image(sizes), 3 * (512 + 10));
+}
+
+#[test]
+fn names_the_images_that_the_last_scoring_found_wrong() {
+    let mut training = training(&setting(r#"{"learning_rate": 1e-6, "epochs": 1}"#), 16);
+    assert_eq!(training.mistakes(), []);
+    let reports = finish(&mut training);
+    let Some(Progress::Finished(figures)) = reports.last() else {
+        panic!("a training ends");
+    };
+    let wrong = figures.validation_count - figures.validation_correct;
+    let mistakes = training.mistakes().to_vec();
+    assert!(wrong > 0, "a net that learned nothing is wrong somewhere");
+    assert_eq!(mistakes.len(), wrong.min(12));
+    let hyperparameters = setting("{}");
+    let weights = training.weights();
+    let model = Model::load(&hyperparameters, CLASSES, SIZE, SIZE, &weights).unwrap();
+    let validation = training.validation();
+    for Mistake {
+        index,
+        label,
+        guess,
+    } in mistakes
+    {
+        let probabilities = model.probabilities(validation.images(index..index + 1), 1);
+        let probabilities = probabilities.unwrap();
+        let highest = (0..CLASSES).max_by(|&a, &b| probabilities[a].total_cmp(&probabilities[b]));
+        assert_eq!(highest, Some(usize::from(guess)));
+        assert_eq!(validation.labels()[index], label);
+        assert_ne!(label, guess);
+    }
 }

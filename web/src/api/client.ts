@@ -37,7 +37,14 @@ export const trial = (id: number, number: number) =>
 
 export const models = (limit: number) => result(client.GET("/api/models", { params: { query: { limit } } }));
 
+export const model = (sha256: string) => result(client.GET("/api/models/{sha256}", { params: { path: { sha256 } } }));
+
 export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
+
+export const reproduction = (id: number, number: number) =>
+  result(client.GET("/api/studies/{id}/trials/{number}/reproduction", { params: { path: { id, number } } }));
+
+export const volunteers = (limit: number) => result(client.GET("/api/volunteers", { params: { query: { limit } } }));
 
 export const volunteer = (token: string) =>
   result(client.GET("/api/volunteers/me", { headers: { authorization: `Bearer ${token}` } }));

@@ -6,10 +6,13 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 
 export type Best = Schemas["Best"];
+export type BoardRow = Schemas["BoardRow"];
+export type Contribution = Schemas["Contribution"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
 export type ModelView = Schemas["ModelView"];
 /** A setting: hyper-parameters by name. */
 export type Parameters = LeaderboardRow["parameters"];
+export type Reproduction = Schemas["Reproduction"];
 export type StudyDetail = Schemas["StudyDetail"];
 export type StudySummary = Schemas["StudySummary"];
 export type TrialCounts = Schemas["TrialCounts"];

@@ -1,8 +1,9 @@
 // The drawing pad's surface: dark ink on white paper, whatever the page's colours, because the model is
 // shown exactly what is on it.
 
-import { line, type Stroke } from "./stroke";
+import type { KeyboardPen } from "./keyboard-pen";
 import { contained, type Picture } from "./picture";
+import { line, type Stroke } from "./stroke";
 
 /** Width and height, in pixels and in pad units. */
 export const SIDE = 280;
@@ -33,6 +34,17 @@ export function drawStroke(paper: CanvasRenderingContext2D, stroke: Stroke): voi
   paper.moveTo(way.start.x, way.start.y);
   for (const { control, end } of way.curves) paper.quadraticCurveTo(control.x, control.y, end.x, end.y);
   paper.stroke();
+}
+
+/** Where the keyboard's pen is: a ring, filled while it is down. */
+export function drawPen(paper: CanvasRenderingContext2D, { x, y, isDown }: KeyboardPen): void {
+  paper.beginPath();
+  paper.arc(x, y, INK_WIDTH / 2, 0, 2 * Math.PI);
+  paper.strokeStyle = "#3b662a";
+  paper.lineWidth = 3;
+  paper.stroke();
+  paper.fillStyle = "#a3cf85";
+  if (isDown) paper.fill();
 }
 
 export function drawPicture(paper: CanvasRenderingContext2D, picture: Picture): void {

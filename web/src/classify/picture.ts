@@ -1,31 +1,35 @@
-// A picture that somebody chose, dropped or pasted, as pixels. It is read in the page and goes nowhere.
+// A picture that somebody chose, dropped or pasted, as pixels. It is read in this tab and goes nowhere.
 
-/** A picture and the canvas that shows it. */
+/** A picture and the canvas that holds it. */
 export interface Picture {
-  canvas: HTMLCanvasElement;
+  canvas: OffscreenCanvas;
   width: number;
   height: number;
 }
 
-/** Longest side that is looked at: a digit of 28 pixels loses nothing, and a phone's photo is read at once. */
-const LONGEST = 512;
+/** Longest side that is looked at: a page of digits can still be read, and a phone's photo is read at once. */
+const LONGEST = 1024;
 
 /** Reads a picture file. */
 export async function pictureFrom(file: Blob): Promise<Picture> {
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none", premultiplyAlpha: "none" }).catch(() => {
     throw new Error("This file can't be read as a picture.");
   });
-  const { width, height } = shrunk(bitmap, LONGEST);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
+  const picture = onPaper(bitmap, bitmap);
+  bitmap.close();
+  return picture;
+}
+
+/** Anything that can be drawn, no larger than is looked at. */
+export function onPaper(source: CanvasImageSource, size: Size): Picture {
+  const { width, height } = shrunk(size, LONGEST);
+  const canvas = new OffscreenCanvas(width, height);
   const paper = surface(canvas);
   // What shows through a transparent picture is paper.
   paper.fillStyle = "#fff";
   paper.fillRect(0, 0, width, height);
   paper.imageSmoothingQuality = "high";
-  paper.drawImage(bitmap, 0, 0, width, height);
-  bitmap.close();
+  paper.drawImage(source, 0, 0, width, height);
   return { canvas, width, height };
 }
 
@@ -35,8 +39,10 @@ export function pixelsOf({ canvas, width, height }: Picture): ImageData {
 }
 
 /** A canvas to draw on and read back often. */
-export function surface(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const paper = canvas.getContext("2d", { willReadFrequently: true });
+export function surface(canvas: OffscreenCanvas): OffscreenCanvasRenderingContext2D;
+export function surface(canvas: HTMLCanvasElement): CanvasRenderingContext2D;
+export function surface(canvas: HTMLCanvasElement | OffscreenCanvas): CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D {
+  const paper = canvas.getContext("2d", { willReadFrequently: true }) as CanvasRenderingContext2D | null;
   if (!paper) throw new Error("This browser can't draw on a canvas.");
   return paper;
 }

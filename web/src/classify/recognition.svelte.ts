@@ -1,68 +1,106 @@
-// Looks at a picture with a model, all in this page. Fetches only when a model is chosen: the module
-// once, and that model's weights. Looking makes no request.
+// Looks at a picture with one model or several, all in this tab. Fetches only when models are chosen:
+// the program once, and their weights. Looking makes no request.
 
 import * as api from "../api/client";
 import { message } from "../api/problem";
-import type { ModelView } from "../api/types";
 import { compiledProgram } from "../page/program";
-import init, { Classifier, digit_from_picture } from "../wasm/worker_wasm.js";
+import { likeliest, type Model } from "./model";
+import { Reader } from "./reader";
+import { weightsOf } from "./shelf";
+import type { Sight } from "./sight";
+import type { LoadedModel } from "./worker-message";
 
 export class Recognition {
-  /** The model that is ready. */
-  model: ModelView | undefined = $state.raw();
-  isLoading = $state(false);
-  /** Why the model can't be used. */
+  /** The models that are ready, the chosen one first. */
+  models: readonly Model[] = $state.raw([]);
+  /** Why a model can't be used. */
   trouble: string | null = $state(null);
-  /** What the model sees: one byte per pixel, white on black. */
-  digit: Uint8Array | undefined = $state.raw();
-  /** One for each class. */
-  probabilities: Float32Array | undefined = $state.raw();
+  /** What is seen in the picture; nothing without ink in it. */
+  sight: Sight | undefined = $state.raw();
+  /** The digits as they are read, such as "42"; nothing before there is a model. */
+  readonly text: string | undefined = $derived.by(() => this.#text());
 
-  #classifier: Classifier | undefined;
-  #program: Promise<unknown> | undefined;
-  #wanted: ModelView | undefined;
+  readonly #spawn: () => Worker;
+  #reader: Promise<Reader> | undefined;
+  #wanted: readonly Model[] = [];
+  #picture: ImageData | undefined;
+  #isLooking = false;
+  #isDue = false;
 
-  async choose(model: ModelView): Promise<void> {
-    this.#wanted = model;
-    this.isLoading = true;
+  constructor(spawn: () => Worker) {
+    this.#spawn = spawn;
+  }
+
+  /** Has these models asked; the first one is ready before the others are fetched. */
+  async choose(models: readonly Model[]): Promise<void> {
+    this.#wanted = models;
     this.trouble = null;
     try {
-      this.#program ??= compiledProgram().then((program) => init({ module_or_path: program }));
-      const [weights] = await Promise.all([api.blob(model.weights_sha256), this.#program]);
-      if (model !== this.#wanted) return;
-      this.#use(model, weights);
+      const reader = await this.reader();
+      const ready: LoadedModel[] = [];
+      for (const model of models) {
+        ready.push({ model, weights: reader.knows(model.weights_sha256) ? undefined : await weightsOf(model.weights_sha256, api.blob) });
+        if (models !== this.#wanted) return;
+        await this.#use(reader, ready);
+      }
     } catch (error) {
-      if (model !== this.#wanted) return;
-      this.#program = undefined;
-      this.trouble = message(error);
+      if (models === this.#wanted) this.trouble = message(error);
     }
-    this.isLoading = false;
   }
 
-  /** Looks at a picture. One without ink is nothing to look at. */
+  /** The worker, once its program has started; after a failure, another try. */
+  reader(): Promise<Reader> {
+    this.#reader ??= this.#started().catch((error: unknown) => {
+      this.#reader = undefined;
+      throw error;
+    });
+    return this.#reader;
+  }
+
+  /** Looks at a picture. Of several that come while one is being looked at, only the last is. */
   look(picture: ImageData | undefined): void {
-    this.digit = picture && digitIn(picture);
-    this.#classify();
+    this.#picture = picture;
+    this.#isDue = true;
+    if (!this.#isLooking) void this.#lookAtLast();
   }
 
-  #use(model: ModelView, weights: Uint8Array): void {
-    const { parameters, classes, height, width } = model;
-    const classifier = new Classifier(JSON.stringify(parameters), classes, height, width, weights);
-    this.#classifier?.free();
-    this.#classifier = classifier;
-    this.model = model;
-    this.#classify();
+  async #started(): Promise<Reader> {
+    const program = await compiledProgram();
+    const reader = new Reader(this.#spawn());
+    await reader.start(program);
+    return reader;
   }
 
-  #classify(): void {
-    this.probabilities = this.digit && this.#classifier?.probabilities(this.digit);
+  async #use(reader: Reader, ready: readonly LoadedModel[]): Promise<void> {
+    await reader.use(ready);
+    this.models = ready.map(({ model }) => model);
+    this.look(this.#picture);
   }
-}
 
-function digitIn({ data, width, height }: ImageData): Uint8Array | undefined {
-  try {
-    return digit_from_picture(new Uint8Array(data.buffer), width, height);
-  } catch {
-    return undefined;
+  async #lookAtLast(): Promise<void> {
+    this.#isLooking = true;
+    while (this.#isDue) {
+      this.#isDue = false;
+      try {
+        this.sight = await this.#seen();
+      } catch (error) {
+        this.trouble = message(error);
+      }
+    }
+    this.#isLooking = false;
+  }
+
+  async #seen(): Promise<Sight | undefined> {
+    const picture = this.#picture;
+    if (!picture || this.models.length === 0) return undefined;
+    const reader = await this.reader();
+    // A copy goes to the worker: the same picture is shown to other models later.
+    return reader.look(new ImageData(new Uint8ClampedArray(picture.data), picture.width, picture.height));
+  }
+
+  #text(): string | undefined {
+    const chosen = this.models[0];
+    if (!chosen || !this.sight) return undefined;
+    return this.sight.digits.map(({ opinions }) => likeliest(opinions.get(chosen.weights_sha256)) ?? "?").join("");
   }
 }

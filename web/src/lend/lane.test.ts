@@ -2,7 +2,8 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 import { Lane, STOP_MILLIS, type LaneHost } from "./lane.svelte";
 import type { LenderOptions } from "./options";
-import type { Counts, LenderEvent, WorkerStatus } from "./status";
+import { FULL_PACE } from "./pace";
+import type { Counts, LenderEvent, Slowdown, WorkerStatus } from "./status";
 
 class FakeWorker {
   onmessage: ((event: { data: LenderEvent }) => void) | undefined;
@@ -33,6 +34,7 @@ function lane() {
     },
     program: {} as WebAssembly.Module,
     options: () => ({ worker: `worker ${workers.length}` }) as LenderOptions,
+    pace: () => FULL_PACE,
     onReload: vi.fn(),
     onRegister: vi.fn(),
   } satisfies LaneHost;
@@ -42,7 +44,15 @@ function lane() {
 
 function idle(counts: Counts): LenderEvent {
   const status: WorkerStatus = { activity: "idle", why: "asking", connection: "open", counts };
-  return { event: "status", status };
+  return { event: "status", status, slowdown: null, images: 0 };
+}
+
+function training(images: number, slowdown: Slowdown | null = null): LenderEvent {
+  const counts = { claimed: 0, verified: 0, rejected: 0 };
+  const trial = { study: 1, study_name: "s", trial: 4, attempt: 1, parameters: {}, step: 7, steps: 9, steps_per_epoch: 3 };
+  const figures = { loss: 1.5, images_per_sec: 100, validation_score: null };
+  const status: WorkerStatus = { activity: "training", connection: "open", counts, ...trial, ...figures };
+  return { event: "status", status, slowdown, images };
 }
 
 beforeEach(() => void vi.useFakeTimers());
@@ -51,7 +61,7 @@ afterEach(() => void vi.useRealTimers());
 it("starts one worker with the program", () => {
   const { workers, host } = lane();
   expect(workers.length).toBe(1);
-  expect(workers[0]?.heard).toEqual([{ kind: "start", program: host.program, options: { worker: "worker 1" } }]);
+  expect(workers[0]?.heard).toEqual([{ kind: "start", program: host.program, options: { worker: "worker 1" }, pace: FULL_PACE }]);
 });
 
 it("shows what the worker says", () => {
@@ -108,6 +118,40 @@ it("does not try again after it was stopped", () => {
   subject.stop();
   vi.advanceTimersByTime(60_000);
   expect(workers.length).toBe(1);
+});
+
+it("passes on how hard it is to work", () => {
+  const { lane: subject, last } = lane();
+  const pace = { ...FULL_PACE, power_percent: 25 };
+  subject.changePace(pace);
+  expect(last().heard.at(-1)).toEqual({ kind: "pace", pace });
+});
+
+it("records the trial in hand, and why it is slow", () => {
+  const { lane: subject, last } = lane();
+  last().says(training(640, "busy"));
+  expect(subject.record.losses).toEqual([{ step: 7, loss: 1.5 }]);
+  expect(subject.situation).toMatchObject({ slowdown: "busy", wasConnected: true });
+  last().says(training(700));
+  expect(subject.slowdown).toBeNull();
+});
+
+it("counts images over restarts", () => {
+  const { lane: subject, last } = lane();
+  last().says(training(640));
+  subject.restart();
+  expect(subject.images).toBe(640);
+  last().says(training(60));
+  expect(subject.images).toBe(700);
+});
+
+it("says that everything stood still until the trial is over", () => {
+  const { lane: subject, last } = lane();
+  last().says({ event: "woke", millis: 90_000 });
+  last().says(training(1));
+  expect(subject.sleptMillis).toBe(90_000);
+  last().says(idle({ claimed: 0, verified: 0, rejected: 0 }));
+  expect(subject.sleptMillis).toBeNull();
 });
 
 it("restarts with the host's present options", () => {

@@ -2,8 +2,9 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 import { Lending } from "./lending.svelte";
 import { memoryStorage } from "./memory-storage";
+import { FULL_PACE } from "./pace";
 import { takeResumption } from "./reload";
-import type { LenderEvent } from "./status";
+import type { LenderEvent, WorkerStatus } from "./status";
 
 const program = vi.hoisted(() => ({ compiledProgram: vi.fn() }));
 const volunteer = vi.hoisted(() => ({ tokenFor: vi.fn(), dropToken: vi.fn() }));
@@ -14,15 +15,17 @@ class FakeWorker {
   static all: FakeWorker[] = [];
   onmessage: ((event: { data: LenderEvent }) => void) | undefined;
   token: unknown;
+  pace: unknown;
   isStopped = false;
 
   constructor() {
     FakeWorker.all.push(this);
   }
 
-  postMessage(message: { kind: string; options?: { volunteer_token: string } }): void {
+  postMessage(message: { kind: string; options?: { volunteer_token: string }; pace?: unknown }): void {
     if (message.kind === "start") this.token = message.options?.volunteer_token;
-    else this.isStopped = true;
+    if (message.kind === "stop") this.isStopped = true;
+    if (message.pace) this.pace = message.pace;
   }
 
   terminate(): void {}
@@ -148,8 +151,58 @@ it("keeps counting over stops and starts", async () => {
   const counts = { claimed: 2, verified: 1, rejected: 0 };
   for (let i = 0; i < 2; i += 1) {
     await lending.start(1, "");
-    running()[0]?.says({ event: "status", status: { activity: "idle", why: "asking", connection: "open", counts } });
+    const status: WorkerStatus = { activity: "idle", why: "asking", connection: "open", counts };
+    running()[0]?.says({ event: "status", status, slowdown: null, images: 300 });
     lending.stop();
   }
   expect(lending.counts).toEqual({ claimed: 4, verified: 2, rejected: 0 });
+  expect(lending.images).toBe(600);
+});
+
+it("holds still while there is a reason, and goes on without another click", async () => {
+  const lending = new Lending();
+  lending.holdStill("battery");
+  await lending.start(2, "");
+  expect(lending.isOn).toBe(true);
+  expect(running()).toEqual([]);
+  lending.holdStill(null);
+  expect(running().length).toBe(2);
+  lending.holdStill("battery");
+  expect(running()).toEqual([]);
+  lending.resize(3);
+  expect(running()).toEqual([]);
+  lending.stop();
+  lending.holdStill(null);
+  expect(running()).toEqual([]);
+});
+
+it("has lanes that run and lanes to come work at the pace that was chosen last", async () => {
+  const lending = new Lending();
+  await lending.start(1, "");
+  const pace = { ...FULL_PACE, power_percent: 40 };
+  lending.changePace(pace);
+  lending.resize(2);
+  expect(running().map((worker) => worker.pace)).toEqual([pace, pace]);
+});
+
+it("asks the browser to let it go on hidden only while that is wanted", async () => {
+  const held: Promise<unknown>[] = [];
+  const request = vi.fn((_name: string, _options: unknown, work: () => Promise<void>) => {
+    const lock = work();
+    held.push(lock);
+    return lock;
+  });
+  vi.stubGlobal("navigator", { locks: { request } });
+  const lending = new Lending();
+  lending.keepAwake(false);
+  await lending.start(1, "");
+  expect(request).not.toHaveBeenCalled();
+  lending.keepAwake(true);
+  expect(request).toHaveBeenCalledOnce();
+  lending.keepAwake(false);
+  await held[0];
+  lending.keepAwake(true);
+  lending.stop();
+  await held[1];
+  expect(request).toHaveBeenCalledTimes(2);
 });

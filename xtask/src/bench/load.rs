@@ -2,7 +2,6 @@
 //! often and against which aim; the volunteers are another program.
 
 mod case;
-mod postgres;
 mod report;
 mod server;
 
@@ -13,9 +12,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use clap::{Args, ValueEnum};
+use tabsweep_cluster::{Cluster, ClusterError};
 
 use crate::bench::load::case::{Case, Measured};
-use crate::bench::load::postgres::{Postgres, PostgresError};
 use crate::bench::load::report::Report;
 use crate::bench::load::server::Server;
 use crate::bench::machine::Machine;
@@ -101,7 +100,7 @@ pub enum LoadError {
     },
     /// PostgreSQL can't be had.
     #[error(transparent)]
-    Postgres(#[from] PostgresError),
+    Cluster(#[from] ClusterError),
 }
 
 /// Measures and prints what was asked for.
@@ -119,11 +118,7 @@ pub fn measure(workspace: &Workspace, options: &LoadOptions) -> Result<(), Bench
     for store in &options.stores {
         let postgres = match store {
             Store::Sqlite => None,
-            Store::Postgres if !Server::knows_postgres(workspace)? => {
-                eprintln!("SKIPPED: this server has no --database-url");
-                continue;
-            }
-            Store::Postgres => match Postgres::start(&workspace.load_state().join("postgres")) {
+            Store::Postgres => match Cluster::start(&workspace.load_state().join("postgres")) {
                 Ok(postgres) => Some(postgres),
                 Err(error) => {
                     eprintln!("SKIPPED: {error}");
@@ -178,7 +173,7 @@ fn build(workspace: &Workspace) -> Result<Success, ProcessError> {
 fn rounds_of(
     workspace: &Workspace,
     case: &Case,
-    postgres: Option<&Postgres>,
+    postgres: Option<&Cluster>,
     rounds: u8,
 ) -> Result<Vec<Measured>, LoadError> {
     let mut measured = Vec::new();
@@ -186,7 +181,7 @@ fn rounds_of(
         let folder = workspace.load_state();
         let store = postgres.map_or("SQLite", |_| "PostgreSQL");
         let state = folder.join(format!("{} on {store}, {round}", case.name()));
-        let database = postgres.map(Postgres::fresh_database).transpose()?;
+        let database = postgres.map(Cluster::fresh_database).transpose()?;
         let server = Server::start(workspace, (&folder, &state), case, database.as_deref())?;
         let before = server.cpu_secs();
         let mut simulator = Command::new(workspace.simulator());

@@ -37,15 +37,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// Whether the server can work on PostgreSQL.
-    ///
-    /// # Errors
-    /// It can't be started at all.
-    pub fn knows_postgres(workspace: &Workspace) -> Result<bool, LoadError> {
-        let help = process::output(Command::new(workspace.server()).args(["serve", "--help"]))?;
-        Ok(help.contains("--database-url"))
-    }
-
     /// Starts a server on the state folder `state` and on `database`, if one is given. What it needs
     /// besides stands in `folder`.
     ///
