@@ -16,6 +16,7 @@ pub mod openapi;
 pub mod operator;
 pub mod peers;
 mod problem;
+pub mod results;
 pub mod roster;
 pub mod routes;
 pub mod secret;

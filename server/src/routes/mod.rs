@@ -5,8 +5,11 @@ mod blobs;
 mod events;
 mod exports;
 mod health;
+mod jobs;
+mod labels;
 mod models;
 mod pages;
+mod pictures;
 mod reproduction;
 mod studies;
 mod trials;
@@ -21,6 +24,7 @@ use axum::{
     routing::{any, get},
 };
 use tower_http::compression::CompressionLayer;
+use tabsweep_protocol::limits::UPLOAD_BYTES;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::SharedApp, problem::Problem, socket};
@@ -55,6 +59,15 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))
+}
+
+/// Routes that take pictures, or lists of them.
+fn large() -> OpenApiRouter<SharedApp> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::create))
+        .routes(routes!(pictures::missing))
+        .routes(routes!(pictures::upload))
+        .layer(DefaultBodyLimit::max(UPLOAD_BYTES))
 }
 
 /// Everything that the server answers. Pages come from the folder `pages`.
