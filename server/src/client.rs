@@ -1,6 +1,8 @@
 //! The command line's way to a running server: the same API that everybody has.
 
 mod export;
+mod label;
+mod pictures;
 
 use std::{io, path::PathBuf};
 
@@ -11,6 +13,8 @@ use tabsweep_protocol::Parameters;
 
 use crate::http_client::client;
 pub use export::{ExportFormat, ExportedTrial, Output};
+pub use label::{JobModel, NewJob};
+pub use pictures::SourceError;
 
 /// Why a command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +40,13 @@ pub enum ClientError {
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// There are no pictures to be had.
+    #[error(transparent)]
+    Pictures {
+        /// Why not.
+        #[from]
+        source: SourceError,
     },
     /// The study has no model.
     #[error("study {study} has no verified trial yet")]

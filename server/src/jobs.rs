@@ -218,7 +218,11 @@ async fn model(app: &App, choice: ModelChoice) -> Result<(LabelModel, String), J
         return Err(not_verified());
     };
     let weights = keep_weights(app, verified.weights_sha256).await?;
-    let StoredStudy { study: defined, data, .. } = stored;
+    let StoredStudy {
+        study: defined,
+        data,
+        ..
+    } = stored;
     let model = LabelModel::Trial {
         parameters: found.parameters,
         classes: data.classes,

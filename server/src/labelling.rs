@@ -220,7 +220,9 @@ fn read_answers(bytes: &[u8], job: &StoredJob, pictures: usize) -> Result<Answer
         Answer::Unreadable(reason) => reason.len() <= MOST_REASON_BYTES,
     };
     match answers.0.iter().position(|answer| !is_sound(answer)) {
-        Some(at) => Err(format!("answer {at} has no {labels} labels of {classes} classes")),
+        Some(at) => Err(format!(
+            "answer {at} has no {labels} labels of {classes} classes"
+        )),
         None => Ok(answers),
     }
 }
@@ -251,7 +253,11 @@ async fn decide(
             let judged = app.store.labels_judged(&seen, &sha256, &answers.0, now);
             let (judged, ended) = judged.await?;
             for liar in &judged.liars {
-                tracing::warn!("job {}, chunk {}: volunteer {liar} lied", job.id, chunk.number);
+                tracing::warn!(
+                    "job {}, chunk {}: volunteer {liar} lied",
+                    job.id,
+                    chunk.number
+                );
             }
             (lie(chunk, &judged.liars), ended)
         }

@@ -68,7 +68,8 @@ impl Results {
         if self.format == ResultFormat::Jsonl {
             return Vec::new();
         }
-        let columns = (1..=self.top).flat_map(|rank| [format!("class_{rank}"), format!("score_{rank}")]);
+        let columns =
+            (1..=self.top).flat_map(|rank| [format!("class_{rank}"), format!("score_{rank}")]);
         let first = ["picture", "sha256", "unreadable"].map(str::to_owned);
         let last = ["job", "model_sha256"].map(str::to_owned);
         table(&[first.into_iter().chain(columns).chain(last).collect()])
@@ -81,7 +82,10 @@ impl Results {
                 let rows: Vec<_> = pictures.iter().map(|picture| self.row(picture)).collect();
                 table(&rows)
             }
-            ResultFormat::Jsonl => pictures.iter().flat_map(|picture| self.line(picture)).collect(),
+            ResultFormat::Jsonl => pictures
+                .iter()
+                .flat_map(|picture| self.line(picture))
+                .collect(),
         }
     }
 
@@ -126,7 +130,11 @@ fn table(rows: &[Vec<String>]) -> Vec<u8> {
         .terminator(Terminator::Any(b'\n'))
         .from_writer(Vec::new());
     for row in rows {
-        writer.write_record(row).expect("a table in memory takes all rows");
+        writer
+            .write_record(row)
+            .expect("a table in memory takes all rows");
     }
-    writer.into_inner().expect("a table in memory can be flushed")
+    writer
+        .into_inner()
+        .expect("a table in memory can be flushed")
 }

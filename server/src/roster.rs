@@ -11,8 +11,8 @@ use std::{
 };
 
 use tabsweep_protocol::{
-    ChunkNumber, JobId, LabelProgress, LeaseToken, Progress, ServerMessage, Stop, StopReason, StudyId, TrialNumber, VolunteerId,
-    WorkerId,
+    ChunkNumber, JobId, LabelProgress, LeaseToken, Progress, ServerMessage, Stop, StopReason,
+    StudyId, TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::Timestamp;
 use tokio::sync::mpsc;

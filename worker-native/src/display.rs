@@ -106,9 +106,7 @@ fn progress(status: &WorkerStatus) -> (u64, u64) {
         Activity::Preparing(training)
         | Activity::Training(training)
         | Activity::Claiming(training) => (training.step, training.steps),
-        Activity::Labelling(labelling) => {
-            (labelling.labelled.into(), labelling.pictures.into())
-        }
+        Activity::Labelling(labelling) => (labelling.labelled.into(), labelling.pictures.into()),
     }
 }
 
@@ -142,7 +140,10 @@ fn pictures(labelling: &Labelling) -> String {
     let Labelling {
         job_name, chunk, ..
     } = labelling;
-    format!("{job_name}, chunk {chunk}: labelling {} pictures", labelling.pictures)
+    format!(
+        "{job_name}, chunk {chunk}: labelling {} pictures",
+        labelling.pictures
+    )
 }
 
 fn name(training: &Training) -> String {

@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tabsweep_protocol::{LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId, limits::UPLOAD_BYTES};
+use tabsweep_protocol::{
+    LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId, limits::UPLOAD_BYTES,
+};
 use tabsweep_trainer::{Hyperparameters, NUMERICS_VERSION, Training, TrainingData, sha256_hex};
 use tabsweep_volunteer::{Action, Connection, Event, Identity, Upload, Uploaded, Volunteer};
 use tokio::{runtime::Handle, task::JoinHandle};

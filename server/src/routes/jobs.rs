@@ -219,7 +219,10 @@ pub(super) async fn chunk(
     let bytes = tokio::task::spawn_blocking(move || packed(&blobs, &pictures)).await;
     let bytes = bytes.map_err(|error| Problem::internal(&error))??;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
         (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     ];
     Ok((headers, bytes).into_response())
@@ -296,7 +299,9 @@ async fn view(app: &App, job: StoredJob) -> Result<JobView, StoreError> {
     let labels = connected.iter().filter_map(|worker| worker.labels.as_ref());
     let labels: Vec<_> = labels.filter(|labels| labels.job == job.id).collect();
     let speeds = labels.iter().filter_map(|labels| labels.progress.as_ref());
-    let images_per_sec = speeds.map(|progress| f64::from(progress.images_per_sec)).sum();
+    let images_per_sec = speeds
+        .map(|progress| f64::from(progress.images_per_sec))
+        .sum();
     Ok(JobView {
         id: job.id,
         state: job.state,

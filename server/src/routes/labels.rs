@@ -178,8 +178,14 @@ pub(super) async fn picture(
     let bytes = tokio::task::spawn_blocking(move || blobs.get(&sha256)).await;
     let bytes = bytes.map_err(|error| Problem::internal(&error))??;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
-        (header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=3600")),
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/octet-stream"),
+        ),
+        (
+            header::CACHE_CONTROL,
+            HeaderValue::from_static("private, max-age=3600"),
+        ),
     ];
     Ok((headers, bytes.ok_or_else(unknown)?).into_response())
 }

@@ -23,8 +23,8 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{any, get},
 };
-use tower_http::compression::CompressionLayer;
 use tabsweep_protocol::limits::UPLOAD_BYTES;
+use tower_http::compression::CompressionLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::SharedApp, problem::Problem, socket};

@@ -75,8 +75,16 @@ pub(super) async fn upload(
     let blob = app.arrivals.keep(sha256.clone(), bytes).await?;
     let now = app.clock.now();
     match is_for_chunk {
-        true => app.store.add_answers(&token, &sha256, blob.bytes, now).await?,
-        false => app.store.add_upload(&token, &sha256, blob.bytes, now).await?,
+        true => {
+            app.store
+                .add_answers(&token, &sha256, blob.bytes, now)
+                .await?
+        }
+        false => {
+            app.store
+                .add_upload(&token, &sha256, blob.bytes, now)
+                .await?
+        }
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -547,11 +547,7 @@ async fn is_proven(tx: &mut Tx, volunteer: VolunteerId) -> Result<bool, StoreErr
     Ok(verified >= PROVEN + rejected)
 }
 
-async fn count(
-    tx: &mut Tx,
-    volunteers: &[VolunteerId],
-    is_right: bool,
-) -> Result<(), StoreError> {
+async fn count(tx: &mut Tx, volunteers: &[VolunteerId], is_right: bool) -> Result<(), StoreError> {
     let sql = if is_right {
         "UPDATE volunteers SET verified = verified + 1 WHERE id = $1"
     } else {

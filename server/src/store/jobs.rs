@@ -76,7 +76,8 @@ pub struct JobProgress {
 
 const JOBS: &str = "SELECT id, state, weight, definition, pictures, created_millis, ended_millis
      FROM jobs ORDER BY id DESC";
-const JOB_BY_ID: &str = "SELECT id, state, weight, definition, pictures, created_millis, ended_millis
+const JOB_BY_ID: &str =
+    "SELECT id, state, weight, definition, pictures, created_millis, ended_millis
      FROM jobs WHERE id = $1";
 
 fn job_from_row(row: &AnyRow) -> Result<StoredJob, StoreError> {

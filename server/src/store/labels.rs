@@ -98,7 +98,10 @@ impl Store {
                 pictures: u32_column(row, "pictures")?,
             })
         };
-        let mut counts = rows.iter().map(count).collect::<Result<Vec<_>, StoreError>>()?;
+        let mut counts = rows
+            .iter()
+            .map(count)
+            .collect::<Result<Vec<_>, StoreError>>()?;
         // Databases differ in where they put those that have none.
         counts.sort_by_key(|count| (count.class.is_none(), count.class));
         Ok(counts)
@@ -146,9 +149,7 @@ fn picture_from_row(row: &AnyRow) -> Result<LabelledPicture, StoreError> {
     Ok(LabelledPicture {
         number: u32_column(row, "number")?,
         name: row.try_get("name")?,
-        sha256: has_bytes
-            .then(|| hash_column(row, "sha256"))
-            .transpose()?,
+        sha256: has_bytes.then(|| hash_column(row, "sha256")).transpose()?,
         answer: json_column(row, "answer")?,
     })
 }
@@ -165,15 +166,13 @@ pub(super) async fn insert_labels(
             Answer::Labels(labels) => labels.first().map(|label| i64::from(label.class)),
             Answer::Unreadable(_) => None,
         };
-        sqlx::query(
-            "INSERT INTO labels (job_id, picture, class, answer) VALUES ($1, $2, $3, $4)",
-        )
-        .bind(i64::from(job.0))
-        .bind(i64::from(picture))
-        .bind(class)
-        .bind(to_json(answer))
-        .execute(&mut **tx)
-        .await?;
+        sqlx::query("INSERT INTO labels (job_id, picture, class, answer) VALUES ($1, $2, $3, $4)")
+            .bind(i64::from(job.0))
+            .bind(i64::from(picture))
+            .bind(class)
+            .bind(to_json(answer))
+            .execute(&mut **tx)
+            .await?;
     }
     Ok(())
 }
