@@ -15,4 +15,4 @@ pub mod resize;
 
 pub use decode::{DecodeError, Format, Limits, decode};
 pub use picture::Picture;
-pub use resize::{Filter, Fit, Resize};
+pub use resize::{Filter, Resize};

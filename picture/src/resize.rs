@@ -9,29 +9,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::picture::Picture;
 
-/// A bundle's rule for pictures of another size.
+/// A bundle's rule for pictures of another size: which part is shown, and how pixels are averaged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Resize {
-    /// Which part is shown.
-    #[serde(flatten)]
-    pub fit: Fit,
-    /// How pixels are averaged.
-    pub filter: Filter,
-}
-
-/// Which part of a picture is shown.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "fit", rename_all = "snake_case")]
-pub enum Fit {
-    /// The largest part in the middle that has the model's shape, `share` of it along each side: of
-    /// the longer side as much as of the shorter one, so nothing is squeezed.
+#[serde(tag = "fit", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Resize {
+    /// The largest part in the middle that has the model's shape, `share` of it along each side, so
+    /// nothing is squeezed.
     Crop {
         /// Above 0, at most 1.
         share: f64,
+        /// How pixels are averaged.
+        filter: Filter,
     },
     /// All of it, squeezed.
-    Squash,
+    Squash {
+        /// How pixels are averaged.
+        filter: Filter,
+    },
 }
 
 /// How the pixels under an output pixel are averaged.
@@ -85,15 +79,21 @@ impl Resize {
     /// The picture in `width` × `height` pixels.
     #[must_use]
     pub fn apply(&self, picture: &Picture, width: usize, height: usize) -> Picture {
-        let (columns, rows) = self.fit.part(picture, width, height);
+        let (columns, rows) = self.part(picture, width, height);
         let narrow = self.along_rows(picture, rows, columns, width);
         let pixels = self.along_columns(&narrow, rows.count, width, height);
         Picture::new(width, height, pixels)
     }
 
+    fn filter(&self) -> Filter {
+        match *self {
+            Self::Crop { filter, .. } | Self::Squash { filter } => filter,
+        }
+    }
+
     /// `[rows, width, 3]`.
     fn along_rows(&self, picture: &Picture, rows: Span, columns: Span, width: usize) -> Vec<u8> {
-        let taps = taps(self.filter, columns.count, width);
+        let taps = taps(self.filter(), columns.count, width);
         let stride = picture.width() * Picture::CHANNELS;
         let mut narrow = Vec::with_capacity(rows.count * width * Picture::CHANNELS);
         let all = picture.pixels().chunks_exact(stride);
@@ -112,7 +112,7 @@ impl Resize {
         let stride = width * Picture::CHANNELS;
         let mut sums = vec![0_u32; stride];
         let mut pixels = Vec::with_capacity(height * stride);
-        for tap in taps(self.filter, rows, height) {
+        for tap in taps(self.filter(), rows, height) {
             sums.fill(HALF);
             let source = narrow[tap.first * stride..].chunks_exact(stride);
             for (row, &weight) in source.zip(&tap.weights) {
@@ -124,15 +124,13 @@ impl Resize {
         }
         pixels
     }
-}
 
-impl Fit {
     /// Columns and rows that are shown.
-    fn part(self, picture: &Picture, width: usize, height: usize) -> (Span, Span) {
+    fn part(&self, picture: &Picture, width: usize, height: usize) -> (Span, Span) {
         let (all_columns, all_rows) = (picture.width(), picture.height());
-        let (columns, rows) = match self {
-            Self::Squash => (all_columns, all_rows),
-            Self::Crop { share } => {
+        let (columns, rows) = match *self {
+            Self::Squash { .. } => (all_columns, all_rows),
+            Self::Crop { share, .. } => {
                 let scale =
                     (all_columns as f64 / width as f64).min(all_rows as f64 / height as f64);
                 // Rounded to a hair first: a product that is whole on paper stays whole.
@@ -213,11 +211,7 @@ mod tests {
 
     #[track_caller]
     fn check(filter: Filter, (width, height): (usize, usize), sum: u64, first: [u8; 12]) {
-        let resize = Resize {
-            fit: Fit::Squash,
-            filter,
-        };
-        let found = resize.apply(&drawn(), width, height);
+        let found = Resize::Squash { filter }.apply(&drawn(), width, height);
         let numbered = (1..).zip(found.pixels());
         let found_sum: u64 = numbered.map(|(at, &value)| at * u64::from(value)).sum();
         assert_eq!(found.pixels()[..12], first);
@@ -239,7 +233,9 @@ mod tests {
 
     #[test]
     fn a_crop_is_the_middle_and_has_the_models_shape() {
-        let part = |share, width, height| Fit::Crop { share }.part(&drawn(), width, height);
+        let filter = Filter::Area;
+        let part =
+            |share, width, height| Resize::Crop { share, filter }.part(&drawn(), width, height);
         let span = |first, count| Span { first, count };
         assert_eq!(part(1.0, 4, 4), (span(2, 7), span(0, 7)));
         assert_eq!(part(0.875, 4, 4), (span(2, 6), span(0, 6)));
@@ -250,8 +246,7 @@ mod tests {
     #[test]
     fn what_has_the_size_already_is_not_touched() {
         for filter in [Filter::Bilinear, Filter::Area] {
-            let fit = Fit::Squash;
-            assert_eq!(Resize { fit, filter }.apply(&drawn(), 11, 7), drawn());
+            assert_eq!(Resize::Squash { filter }.apply(&drawn(), 11, 7), drawn());
         }
     }
 }

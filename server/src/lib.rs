@@ -4,6 +4,7 @@
 pub mod app;
 pub mod arrivals;
 pub mod blobs;
+pub mod bundles;
 pub mod client;
 pub mod clock;
 pub mod datasets;
@@ -15,6 +16,7 @@ pub mod listener;
 pub mod openapi;
 pub mod operator;
 pub mod peers;
+pub mod plots;
 mod problem;
 pub mod results;
 pub mod roster;

@@ -32,6 +32,9 @@ enum Command {
     /// Creates and shows studies on a running server.
     #[command(subcommand)]
     Study(StudyCommand),
+    /// Adds and lists pretrained models on a running server.
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Labels pictures with a trained model.
     #[command(subcommand)]
     Label(LabelCommand),
@@ -247,6 +250,23 @@ enum StudyCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Adds the bundle in a folder: model.toml, labels.txt and weights.safetensors.
+    Add {
+        /// The folder.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lists bundles.
+    List {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum LabelCommand {
     /// Creates a job: uploads pictures and has them labelled.
     Create {
@@ -382,6 +402,7 @@ async fn run(command: Command) -> Result<(), CommandError> {
                 println!("{text}");
             }
         }
+        Command::Model(command) => println!("{}", model(command).await?),
         Command::Data(DataCommand::Fetch { sources }) => {
             let data = sources.into_sources().find(MNIST).await?;
             println!(
@@ -407,6 +428,16 @@ async fn run(command: Command) -> Result<(), CommandError> {
         Command::Openapi => println!("{}", openapi::document().to_pretty_json()?),
     }
     Ok(())
+}
+
+async fn model(command: ModelCommand) -> Result<String, CommandError> {
+    match command {
+        ModelCommand::Add { folder, operator } => {
+            let (server, token) = operator.split();
+            Ok(server.add_bundle(&folder, token).await?)
+        }
+        ModelCommand::List { server } => Ok(server.at().list_bundles().await?),
+    }
 }
 
 async fn label(command: LabelCommand) -> Result<String, CommandError> {

@@ -8,6 +8,7 @@ mod http;
 mod labels;
 mod lender;
 mod pacing;
+mod photo;
 mod preparation;
 mod scored;
 mod session;
@@ -18,6 +19,7 @@ mod turn;
 pub use classifier::Classifier;
 pub use handwriting::Handwriting;
 pub use lender::Lender;
+pub use photo::{PhotoClassifier, PhotoLabel};
 pub use session::Session;
 use wasm_bindgen::prelude::*;
 

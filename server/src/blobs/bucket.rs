@@ -59,8 +59,9 @@ impl Bucket {
     /// Writes objects; those that are there already are the same.
     pub(super) fn write(&self, objects: &[(String, Bytes)]) -> Vec<Result<(), BlobError>> {
         let writing = stream::iter(objects).map(async |(name, bytes)| {
-            let put = self.store.put(&self.place(name), bytes.clone().into());
-            put.await.map(drop).map_err(bucket_error("writing", name))
+            let place = self.place(name);
+            let put = self.store.put(&place, bytes.clone().into()).await;
+            put.map(drop).map_err(bucket_error("writing", name))
         });
         self.runtime.block_on(writing.buffered(AT_ONCE).collect())
     }

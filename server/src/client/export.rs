@@ -2,17 +2,14 @@
 
 use std::{
     convert::Infallible,
-    io,
+    fs::{self, File},
+    io::{self, Write},
     path::{Path, PathBuf},
     str::FromStr,
 };
 
 use clap::ValueEnum;
 use reqwest::{RequestBuilder, Response, header};
-use tokio::{
-    fs::{self, File},
-    io::{AsyncWrite, AsyncWriteExt},
-};
 
 use super::{ClientError, Server, answer, client, read};
 
@@ -161,7 +158,7 @@ pub(super) async fn save_answer(
 ) -> Result<String, ClientError> {
     match output.unwrap_or_else(|| Output::File(file_name(&response))) {
         Output::Standard => {
-            write(response, &mut tokio::io::stdout(), Path::new("-")).await?;
+            write(response, &mut io::stdout(), Path::new("-")).await?;
             Ok(String::new())
         }
         Output::File(path) => {
@@ -186,20 +183,20 @@ async fn save(response: Response, path: &Path) -> Result<(), ClientError> {
     let mut name = path.as_os_str().to_owned();
     name.push(".part");
     let part = PathBuf::from(name);
-    let mut file = File::create(&part).await.map_err(file_error(&part))?;
+    let mut file = File::create(&part).map_err(file_error(&part))?;
     let written = write(response, &mut file, &part).await;
     drop(file);
     if let Err(error) = written {
         // What went wrong first is what is told.
-        let _ = fs::remove_file(&part).await;
+        let _ = fs::remove_file(&part);
         return Err(error);
     }
-    fs::rename(&part, path).await.map_err(file_error(path))
+    fs::rename(&part, path).map_err(file_error(path))
 }
 
 async fn write(
     mut response: Response,
-    file: &mut (impl AsyncWrite + Unpin),
+    file: &mut impl Write,
     path: &Path,
 ) -> Result<(), ClientError> {
     let url = response.url().to_string();
@@ -208,9 +205,9 @@ async fn write(
         source,
     };
     while let Some(piece) = response.chunk().await.map_err(lost)? {
-        file.write_all(&piece).await.map_err(file_error(path))?;
+        file.write_all(&piece).map_err(file_error(path))?;
     }
-    file.flush().await.map_err(file_error(path))
+    file.flush().map_err(file_error(path))
 }
 
 fn file_error(path: &Path) -> impl Fn(io::Error) -> ClientError {

@@ -2,6 +2,7 @@
 
 mod auth;
 mod blobs;
+mod bundles;
 mod events;
 mod exports;
 mod health;
@@ -10,6 +11,7 @@ mod labels;
 mod models;
 mod pages;
 mod pictures;
+mod plots;
 mod reproduction;
 mod studies;
 mod trials;
@@ -25,7 +27,10 @@ use axum::{
 };
 use tabsweep_protocol::limits::UPLOAD_BYTES;
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{app::SharedApp, problem::Problem, socket};
 use exports::PagesFolder;
@@ -47,6 +52,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::requeue))
         .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
+        .routes(routes!(plots::trials))
+        .routes(routes!(plots::curves))
+        .routes(routes!(plots::work))
         .routes(routes!(exports::safetensors))
         .routes(routes!(exports::onnx))
         .routes(routes!(exports::page))
@@ -54,20 +62,22 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
+        .routes(routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)))
         .routes(routes!(models::show))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::create).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
+        .routes(routes!(jobs::show, jobs::change))
+        .routes(routes!(jobs::chunk))
+        .routes(routes!(labels::list))
+        .routes(routes!(labels::classes))
+        .routes(routes!(labels::results))
+        .routes(routes!(labels::picture))
+        .routes(routes!(pictures::missing).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
+        .routes(routes!(pictures::upload).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
         .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))
         .routes(routes!(uploads::upload))
-}
-
-/// Routes that take pictures, or lists of them.
-fn large() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
-        .routes(routes!(jobs::create))
-        .routes(routes!(pictures::missing))
-        .routes(routes!(pictures::upload))
-        .layer(DefaultBodyLimit::max(UPLOAD_BYTES))
 }
 
 /// Everything that the server answers. Pages come from the folder `pages`.

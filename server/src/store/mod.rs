@@ -2,6 +2,7 @@
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
 mod answers;
+mod bundles;
 mod chunks;
 mod credit;
 mod database;
@@ -14,6 +15,7 @@ mod memory;
 mod next;
 mod numerics;
 mod operator;
+mod plots;
 mod rows;
 mod servers;
 mod studies;
@@ -29,12 +31,14 @@ use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{JobId, LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+pub use bundles::StoredBundle;
 pub use chunks::{ChunkLease, ChunkRef, LeasedChunk};
 pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
 pub use jobs::{JobDefinition, JobPicture, JobProgress, StoredJob};
 pub use labels::{ClassCount, LabelFilter, LabelledPicture};
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
+pub use plots::{EpochCount, EpochScore, Sample, SampledTrial, ScoreAt, Shift};
 pub use servers::{Adopted, Listener, Notice, ServerId};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};

@@ -49,10 +49,15 @@ async fn as_operator(request: reqwest::RequestBuilder) -> (u16, Value) {
 /// Uploads pictures and creates a job of them.
 async fn create(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> Value {
     let mut bytes = Vec::new();
-    pictures.iter().for_each(|(_, picture)| pack::push(&mut bytes, picture));
+    pictures
+        .iter()
+        .for_each(|(_, picture)| pack::push(&mut bytes, picture));
     let upload = http().post(server.url("/api/pictures")).body(bytes);
     let (status, kept) = as_operator(upload).await;
-    assert_eq!((status, kept.as_array().unwrap().len()), (200, pictures.len()));
+    assert_eq!(
+        (status, kept.as_array().unwrap().len()),
+        (200, pictures.len())
+    );
     let listed: Vec<_> = pictures
         .iter()
         .map(|(name, picture)| json!({ "name": name, "sha256": sha256_hex(picture) }))
@@ -80,7 +85,10 @@ async fn answers(server: &TestServer, lease: &LabelLease) -> Answers {
     assert_eq!(pack.len() as u64, lease.bytes);
     let classifier = Arc::new(Classifier::new(&lease.model, &weights).unwrap());
     let (pictures, top) = (lease.pictures as usize, lease.top as usize);
-    Labelling::new(classifier, pack, pictures, top).unwrap().finish().unwrap()
+    Labelling::new(classifier, pack, pictures, top)
+        .unwrap()
+        .finish()
+        .unwrap()
 }
 
 /// Labels of another class, in a form that an honest worker could write.
@@ -155,7 +163,10 @@ async fn classes(server: &TestServer) -> BTreeMap<String, i64> {
     let rows = rows.as_array().unwrap().iter();
     let class = |row: &Value| {
         let class = row["answer"]["labels"][0]["class"].as_i64();
-        (row["name"].as_str().unwrap().to_owned(), class.unwrap_or(-1))
+        (
+            row["name"].as_str().unwrap().to_owned(),
+            class.unwrap_or(-1),
+        )
     };
     rows.map(class).collect()
 }
@@ -164,7 +175,10 @@ async fn classes(server: &TestServer) -> BTreeMap<String, i64> {
 async fn truth(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> BTreeMap<String, i64> {
     let models = server.get("/api/models").await;
     let sha256 = models[0]["weights_sha256"].as_str().unwrap();
-    let weights = http().get(server.url(&format!("/api/blobs/{sha256}"))).send().await;
+    let weights = http()
+        .get(server.url(&format!("/api/blobs/{sha256}")))
+        .send()
+        .await;
     let weights = weights.unwrap().bytes().await.unwrap();
     let model = json!({
         "kind": "trial", "parameters": models[0]["parameters"], "classes": 10, "height": 28,
@@ -173,7 +187,9 @@ async fn truth(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> BTreeMap<
     let model = serde_json::from_value(model).unwrap();
     let classifier = Arc::new(Classifier::new(&model, &weights).unwrap());
     let mut bytes = Vec::new();
-    pictures.iter().for_each(|(_, picture)| pack::push(&mut bytes, picture));
+    pictures
+        .iter()
+        .for_each(|(_, picture)| pack::push(&mut bytes, picture));
     let labelling = Labelling::new(classifier, bytes, pictures.len(), 3).unwrap();
     let class = |answer: &Answer| match answer {
         Answer::Labels(labels) => i64::from(labels[0].class),
@@ -205,7 +221,10 @@ async fn two_volunteers_agree_and_every_picture_is_labelled_once() {
     assert_eq!(label_all(&server, &mut grace).await, chunks);
     let ended = job(&server).await;
     assert_eq!(ended["state"], "finished");
-    assert_eq!((&ended["labelled"], &ended["unreadable"]), (&json!(60), &json!(2)));
+    assert_eq!(
+        (&ended["labelled"], &ended["unreadable"]),
+        (&json!(60), &json!(2))
+    );
     assert_eq!(classes(&server).await, truth(&server, &all).await);
 
     let results = http().get(server.url("/api/jobs/1/results?format=csv"));
@@ -226,11 +245,15 @@ async fn a_liar_is_found_out_and_its_chunks_are_labelled_again() {
     let mut mallory = server.worker("mallory").await;
     let first = leases(&mut mallory).await;
     let honest = answers(&server, &first).await;
-    submits(&server, &mut mallory, &first, &honest).await.unwrap();
+    submits(&server, &mut mallory, &first, &honest)
+        .await
+        .unwrap();
     verdict(&mut mallory).await.unwrap();
     let second = leases(&mut mallory).await;
     let lies = lie(answers(&server, &second).await);
-    submits(&server, &mut mallory, &second, &lies).await.unwrap();
+    submits(&server, &mut mallory, &second, &lies)
+        .await
+        .unwrap();
     let complaint = verdict(&mut mallory).await.unwrap_err();
     assert!(complaint.contains("other labels"), "{complaint}");
     // What she said before counts no more, and she gets nothing more of this job.
@@ -264,7 +287,10 @@ async fn a_lie_about_a_few_pictures_is_settled_by_the_server() {
     let mut grace = server.worker("grace").await;
     label_all(&server, &mut ada).await;
     label_all(&server, &mut grace).await;
-    until("the job ends", async || job(&server).await["state"] == "finished").await;
+    until("the job ends", async || {
+        job(&server).await["state"] == "finished"
+    })
+    .await;
     assert_eq!(classes(&server).await, truth(&server, &all).await);
 }
 
@@ -292,7 +318,9 @@ async fn a_lost_workers_chunk_is_leased_again_and_its_late_labels_count_while_no
     let mut third = server.worker("third").await;
     let third_lease = leases(&mut third).await;
     assert_eq!((third_lease.chunk.0, third_lease.attempt), (0, 3));
-    let refused = submits(&server, &mut lost, &lease, &answers).await.unwrap_err();
+    let refused = submits(&server, &mut lost, &lease, &answers)
+        .await
+        .unwrap_err();
     assert!(refused.contains("can't be claimed"), "{refused}");
 }
 
@@ -306,7 +334,10 @@ async fn where_nobody_else_is_there_the_server_confirms() {
     assert_eq!(job(&server).await["labelled"], 0);
     server.pass_secs(21).await;
     server.app.labels_wait();
-    until("the server confirms", async || job(&server).await["state"] == "finished").await;
+    until("the server confirms", async || {
+        job(&server).await["state"] == "finished"
+    })
+    .await;
     assert_eq!(classes(&server).await, truth(&server, &all).await);
 }
 
@@ -316,7 +347,9 @@ async fn a_stopped_job_hands_out_nothing_more() {
     create(&server, &pictures(&server)).await;
     let mut worker = server.worker("ada").await;
     let lease = leases(&mut worker).await;
-    let stop = http().patch(server.url("/api/jobs/1")).json(&json!({ "state": "stopped" }));
+    let stop = http()
+        .patch(server.url("/api/jobs/1"))
+        .json(&json!({ "state": "stopped" }));
     let (status, stopped) = as_operator(stop).await;
     assert_eq!((status, &stopped["state"]), (200, &json!("stopped")));
     assert!(matches!(worker.hears().await, ServerMessage::Stop(stop) if stop.lease == lease.token));
@@ -324,26 +357,36 @@ async fn a_stopped_job_hands_out_nothing_more() {
         reason: NoWorkReason::AllFinished,
     });
     assert_eq!(worker.asks().await, nothing);
-    let resume = http().patch(server.url("/api/jobs/1")).json(&json!({ "state": "running" }));
+    let resume = http()
+        .patch(server.url("/api/jobs/1"))
+        .json(&json!({ "state": "running" }));
     assert_eq!(as_operator(resume).await.0, 409);
 }
 
 #[tokio::test]
 async fn jobs_that_make_no_sense_are_refused_with_a_reason() {
     let server = TestServer::with_study().await;
-    let body = |top: u32, name: &str| {
-        json!({ "name": name, "top": top, "pictures": [{ "name": "a", "sha256": "0".repeat(64) }] })
-    };
+    let body = |top: u32, name: &str| json!({ "name": name, "top": top, "pictures": [{ "name": "a", "sha256": "0".repeat(64) }] });
     let post = |body: Value| as_operator(http().post(server.url("/api/jobs")).json(&body));
     let (status, problem) = post(body(5, "Job")).await;
     assert_eq!((status, &problem["type"]), (409, &json!("no_model")));
     let (status, problem) = post(body(0, "Job")).await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("`top` must be from 1"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("`top` must be from 1")
+    );
     assert_eq!(post(body(5, "")).await.0, 400);
     let server = with_models().await;
     let unknown = http().post(server.url("/api/jobs")).json(&body(5, "Job"));
     let (status, problem) = as_operator(unknown).await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("has not been uploaded"));
+    assert!(
+        problem["detail"]
+            .as_str()
+            .unwrap()
+            .contains("has not been uploaded")
+    );
 }
