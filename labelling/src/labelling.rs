@@ -1,10 +1,10 @@
 //! A chunk of pictures at work: decodes them one by one, classifies them some at a time, and ends with
 //! an answer for each.
 
-use std::{ops::Range, sync::Arc};
+use std::ops::Range;
 
 use tabsweep_protocol::{Answer, Answers, PackError, pack};
-use tabsweep_trainer::ModelError;
+use tabsweep_vision::ClassifyError;
 use thiserror::Error;
 
 use crate::Classifier;
@@ -25,13 +25,12 @@ pub enum LabellingError {
     },
     /// The model failed where it should not.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Model(#[from] ClassifyError),
 }
 
 /// Pictures that are being labelled.
 #[derive(Debug)]
 pub struct Labelling {
-    classifier: Arc<Classifier>,
     pack: Vec<u8>,
     /// Where each picture lies in the pack.
     pictures: Vec<Range<usize>>,
@@ -50,12 +49,7 @@ impl Labelling {
     ///
     /// # Errors
     /// They are not as many, or the pack is damaged.
-    pub fn new(
-        classifier: Arc<Classifier>,
-        pack: Vec<u8>,
-        expected: usize,
-        top: usize,
-    ) -> Result<Self, LabellingError> {
+    pub fn new(pack: Vec<u8>, expected: usize, top: usize) -> Result<Self, LabellingError> {
         let start = pack.as_ptr() as usize;
         let range = |picture: &[u8]| {
             let from = picture.as_ptr() as usize - start;
@@ -67,7 +61,6 @@ impl Labelling {
             return Err(LabellingError::Count { expected, found });
         }
         Ok(Self {
-            classifier,
             pack,
             pictures,
             top,
@@ -89,21 +82,18 @@ impl Labelling {
         self.labelled == self.pictures.len()
     }
 
-    /// One unit of work: a picture is decoded, or some are classified.
+    /// One unit of work by the job's model: a picture is decoded, or some are classified.
     ///
     /// # Errors
     /// The model failed where it should not.
-    pub fn advance(&mut self) -> Result<(), LabellingError> {
-        let is_full = self.waiting.len() == self.classifier.batch();
+    pub fn advance(&mut self, classifier: &mut Classifier) -> Result<(), LabellingError> {
+        let is_full = self.waiting.len() == classifier.batch();
         if is_full || self.decoded == self.pictures.len() {
-            return self.classify();
+            return self.classify(classifier);
         }
         let picture = self.decoded;
         self.decoded += 1;
-        match self
-            .classifier
-            .input(&self.pack[self.pictures[picture].clone()])
-        {
+        match classifier.input(&self.pack[self.pictures[picture].clone()]) {
             Ok(input) => {
                 self.inputs.extend(input);
                 self.waiting.push(picture);
@@ -113,11 +103,9 @@ impl Labelling {
         Ok(())
     }
 
-    fn classify(&mut self) -> Result<(), LabellingError> {
+    fn classify(&mut self, classifier: &mut Classifier) -> Result<(), LabellingError> {
         let waiting = std::mem::take(&mut self.waiting);
-        let labels = self
-            .classifier
-            .labels(&self.inputs, waiting.len(), self.top)?;
+        let labels = classifier.labels(&self.inputs, waiting.len(), self.top)?;
         self.inputs.clear();
         for (picture, labels) in waiting.into_iter().zip(labels) {
             self.answer(picture, Answer::Labels(labels));
@@ -134,9 +122,9 @@ impl Labelling {
     ///
     /// # Errors
     /// The model failed where it should not.
-    pub fn finish(mut self) -> Result<Answers, LabellingError> {
+    pub fn finish(mut self, classifier: &mut Classifier) -> Result<Answers, LabellingError> {
         while !self.is_done() {
-            self.advance()?;
+            self.advance(classifier)?;
         }
         Ok(self.answers())
     }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::{io::Cursor, sync::Arc};
+use std::io::Cursor;
 
 use image::{GrayImage, ImageFormat};
 use serde_json::json;
@@ -24,7 +24,7 @@ fn digit(number: usize) -> Vec<u8> {
 }
 
 /// A network with its weights as they were drawn, which is as good as any here.
-fn classifier() -> Arc<Classifier> {
+fn classifier() -> Classifier {
     let pixels: Vec<u8> = (0..16).flat_map(digit).collect();
     let labels: Vec<u8> = (0..16).map(|number| number % 10).collect();
     let set = |name| ImageSet::new(name, pixels.clone(), labels.clone(), (SIDE, SIDE), 10).unwrap();
@@ -42,7 +42,7 @@ fn classifier() -> Arc<Classifier> {
             bytes: weights.len() as u64,
         },
     };
-    Arc::new(Classifier::new(&model, &weights).unwrap())
+    Classifier::new(&model, &[weights]).unwrap()
 }
 
 fn png(number: usize) -> Vec<u8> {
@@ -52,23 +52,23 @@ fn png(number: usize) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn answers(classifier: &Arc<Classifier>, pictures: &[Vec<u8>]) -> Vec<Answer> {
+fn answers(classifier: &mut Classifier, pictures: &[Vec<u8>]) -> Vec<Answer> {
     let mut bytes = Vec::new();
     pictures
         .iter()
         .for_each(|picture| pack::push(&mut bytes, picture));
-    let labelling = Labelling::new(classifier.clone(), bytes, pictures.len(), 5).unwrap();
-    labelling.finish().unwrap().0
+    let labelling = Labelling::new(bytes, pictures.len(), 5).unwrap();
+    labelling.finish(classifier).unwrap().0
 }
 
 #[test]
 fn a_picture_gets_the_same_labels_alone_and_among_others() {
-    let classifier = classifier();
+    let mut classifier = classifier();
     let pictures: Vec<_> = (0..120).map(png).collect();
-    let together = answers(&classifier, &pictures);
+    let together = answers(&mut classifier, &pictures);
     assert_eq!(together.len(), 120);
     for number in [0, 49, 50, 119] {
-        let alone = answers(&classifier, &pictures[number..=number]);
+        let alone = answers(&mut classifier, &pictures[number..=number]);
         assert_eq!(alone[0], together[number]);
     }
     let Answer::Labels(labels) = &together[7] else {
@@ -80,7 +80,7 @@ fn a_picture_gets_the_same_labels_alone_and_among_others() {
 
 #[test]
 fn bad_pictures_are_named_and_stop_nothing() {
-    let classifier = classifier();
+    let mut classifier = classifier();
     let whole = png(3);
     let half = whole[..whole.len() / 2].to_vec();
     let found = answers(
@@ -100,6 +100,6 @@ fn bad_pictures_are_named_and_stop_nothing() {
 
 #[test]
 fn packs_with_too_few_pictures_are_refused() {
-    let refused = Labelling::new(classifier(), Vec::new(), 1, 5).unwrap_err();
+    let refused = Labelling::new(Vec::new(), 1, 5).unwrap_err();
     assert_eq!(refused.to_string(), "expected 1 pictures, found 0");
 }

@@ -51,6 +51,19 @@ pub enum LabelModel {
         /// Its weights.
         weights: BlobRef,
     },
+    /// A pretrained model.
+    Bundle {
+        /// The hash of its files' names and hashes.
+        sha256: Sha256,
+        /// Number of classes.
+        classes: u32,
+        /// Its `model.toml`.
+        description: BlobRef,
+        /// Its `labels.txt`.
+        labels: BlobRef,
+        /// Its `weights.safetensors`.
+        weights: BlobRef,
+    },
 }
 
 impl LabelModel {
@@ -58,6 +71,27 @@ impl LabelModel {
     pub fn sha256(&self) -> &Sha256 {
         match self {
             Self::Trial { weights, .. } => &weights.sha256,
+            Self::Bundle { sha256, .. } => sha256,
+        }
+    }
+
+    /// What has to be fetched, in the order in which a classifier takes it.
+    pub fn files(&self) -> Vec<&BlobRef> {
+        match self {
+            Self::Trial { weights, .. } => vec![weights],
+            Self::Bundle {
+                description,
+                labels,
+                weights,
+                ..
+            } => vec![description, labels, weights],
+        }
+    }
+
+    /// How many classes it tells apart.
+    pub fn classes(&self) -> u32 {
+        match self {
+            Self::Trial { classes, .. } | Self::Bundle { classes, .. } => *classes,
         }
     }
 }

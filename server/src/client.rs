@@ -47,6 +47,14 @@ pub enum ClientError {
         /// The system's words.
         source: io::Error,
     },
+    /// No model is called so.
+    #[error(
+        "there is no model {name}; expected `best`, STUDY/TRIAL such as 1/17, or a bundle's name"
+    )]
+    NoModel {
+        /// What was asked for.
+        name: String,
+    },
     /// There are no pictures to be had.
     #[error(transparent)]
     Pictures {

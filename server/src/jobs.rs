@@ -28,12 +28,14 @@ const LEAST_CHUNKS: usize = 16;
 const CHUNK_BYTES: u64 = 16 << 20;
 
 /// Whose model is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelChoice {
     /// That of the best verified trial of all studies.
     Best,
     /// That of this trial.
     Trial(StudyId, TrialNumber),
+    /// The bundle with this hash.
+    Bundle(Sha256),
 }
 
 /// What an operator asks for.
@@ -65,6 +67,12 @@ pub enum JobError {
         /// The trial.
         trial: TrialNumber,
     },
+    /// There is no such bundle.
+    #[error("there is no bundle {sha256}")]
+    NoBundle {
+        /// Its hash.
+        sha256: Sha256,
+    },
     /// A figure is out of its range.
     #[error("`{name}` must be from {low} to {high}, found {found}")]
     OutOfRange {
@@ -86,8 +94,8 @@ pub enum JobError {
         sha256: Sha256,
     },
     /// The model's bytes are gone.
-    #[error("the model's weights {sha256} are not on disk")]
-    WeightsGone {
+    #[error("the model's file {sha256} is not on disk")]
+    ModelGone {
         /// Their hash.
         sha256: Sha256,
     },
@@ -209,6 +217,7 @@ async fn model(app: &App, choice: ModelChoice) -> Result<(LabelModel, String), J
             (best.study.id, best.row.trial.number)
         }
         ModelChoice::Trial(study, trial) => (study, trial),
+        ModelChoice::Bundle(sha256) => return bundle(app, sha256).await,
     };
     let not_verified = || JobError::NotVerified { study, trial };
     let stored = app.store.study(study).await?.ok_or_else(not_verified)?;
@@ -233,12 +242,42 @@ async fn model(app: &App, choice: ModelChoice) -> Result<(LabelModel, String), J
     Ok((model, format!("{}, trial {trial}", defined.name)))
 }
 
+async fn bundle(app: &App, sha256: Sha256) -> Result<(LabelModel, String), JobError> {
+    let stored = app.store.bundle(&sha256).await?;
+    let stored = stored.ok_or_else(|| JobError::NoBundle {
+        sha256: sha256.clone(),
+    })?;
+    let (description, labels) = (stored.description_sha256, stored.labels_sha256);
+    let model = LabelModel::Bundle {
+        sha256,
+        classes: stored.classes,
+        description: measured(app, description).await?,
+        labels: measured(app, labels).await?,
+        weights: stored.weights,
+    };
+    Ok((model, stored.description.name))
+}
+
+/// A small file of a bundle with its size.
+async fn measured(app: &App, sha256: Sha256) -> Result<BlobRef, JobError> {
+    let data = app.data.clone();
+    tokio::task::spawn_blocking(move || match data.get(&sha256)? {
+        Some(bytes) => Ok(BlobRef {
+            sha256,
+            bytes: bytes.len() as u64,
+        }),
+        None => Err(JobError::ModelGone { sha256 }),
+    })
+    .await
+    .expect("reading a blob does not panic")
+}
+
 /// Keeps the weights for the job: those among the uploads go when their trial is trained once more.
 async fn keep_weights(app: &App, sha256: Sha256) -> Result<BlobRef, JobError> {
     let (uploads, data) = (app.uploads.clone(), app.data.clone());
     tokio::task::spawn_blocking(move || {
         let bytes = uploads.get(&sha256)?;
-        let bytes = bytes.ok_or(JobError::WeightsGone { sha256 })?;
+        let bytes = bytes.ok_or(JobError::ModelGone { sha256 })?;
         Ok(data.put(&bytes)?)
     })
     .await

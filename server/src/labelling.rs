@@ -1,7 +1,6 @@
 //! The verdict on labels: the server labels some of a chunk's pictures itself, and all of them where
 //! two volunteers disagree or nobody else is there to confirm them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tabsweep_labelling::{Classifier, ClassifierError, Labelling, LabellingError};
@@ -74,7 +73,7 @@ pub async fn run(app: SharedApp) {
 struct Checker {
     app: SharedApp,
     /// The model used last.
-    model: Option<(LabelModel, Arc<Classifier>)>,
+    model: Option<(LabelModel, Classifier)>,
     /// Chunks that could not be checked just now, so that they don't hold up the others.
     postponed: Vec<(JobId, ChunkNumber)>,
 }
@@ -160,31 +159,31 @@ impl Checker {
         job: &StoredJob,
         pictures: Vec<Sha256>,
     ) -> Result<Answers, CheckError> {
-        let classifier = self.classifier(&job.definition.model).await?;
         let (blobs, top) = (self.app.data.clone(), job.definition.top as usize);
-        tokio::task::spawn_blocking(move || {
+        let (known, model) = (self.model.take(), job.definition.model.clone());
+        let labelling = tokio::task::spawn_blocking(move || {
+            let mut classifier = match known {
+                Some((known, classifier)) if known == model => classifier,
+                _ => classifier(&blobs, &model)?,
+            };
             let count = pictures.len();
-            let pack = packed(&blobs, &pictures)?;
-            Ok(Labelling::new(classifier, pack, count, top)?.finish()?)
-        })
-        .await?
+            let labelling = Labelling::new(packed(&blobs, &pictures)?, count, top)?;
+            let answers = labelling.finish(&mut classifier)?;
+            Ok::<_, CheckError>((answers, (model, classifier)))
+        });
+        let (answers, model) = labelling.await??;
+        self.model = Some(model);
+        Ok(answers)
     }
+}
 
-    async fn classifier(&mut self, model: &LabelModel) -> Result<Arc<Classifier>, CheckError> {
-        if let Some((known, classifier)) = &self.model
-            && known == model
-        {
-            return Ok(classifier.clone());
-        }
-        let (blobs, wanted) = (self.app.data.clone(), model.clone());
-        let classifier = tokio::task::spawn_blocking(move || {
-            let weights = blob(&blobs, wanted.sha256())?;
-            Ok::<_, CheckError>(Arc::new(Classifier::new(&wanted, &weights)?))
-        })
-        .await??;
-        self.model = Some((model.clone(), classifier.clone()));
-        Ok(classifier)
-    }
+fn classifier(blobs: &Blobs, model: &LabelModel) -> Result<Classifier, CheckError> {
+    let files = model.files();
+    let files = files.into_iter().map(|file| blob(blobs, &file.sha256));
+    Ok(Classifier::new(
+        model,
+        &files.collect::<Result<Vec<_>, _>>()?,
+    )?)
 }
 
 fn blob(blobs: &Blobs, sha256: &Sha256) -> Result<Vec<u8>, CheckError> {
@@ -211,7 +210,7 @@ fn read_answers(bytes: &[u8], job: &StoredJob, pictures: usize) -> Result<Answer
     if answers.encode() != bytes {
         return Err("the answers are not written as a worker writes them".to_owned());
     }
-    let LabelModel::Trial { classes, .. } = job.definition.model;
+    let classes = job.definition.model.classes();
     let labels = job.definition.top.min(classes) as usize;
     let is_sound = |answer: &Answer| match answer {
         Answer::Labels(found) => {

@@ -273,7 +273,7 @@ enum LabelCommand {
         /// A folder, a ZIP archive, or images in the IDX format.
         #[arg(long, value_name = "DIR|ZIP|IDX")]
         images: PathBuf,
-        /// Whose model: `best` for the best verified trial, or STUDY/TRIAL.
+        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name.
         #[arg(long, value_name = "MODEL", default_value = "best")]
         model: JobModel,
         /// How many labels each picture gets.

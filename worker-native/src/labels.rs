@@ -1,12 +1,9 @@
 //! Pictures in a worker's hands: fetching them and their model, and labelling a slice at a time.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use tabsweep_labelling::{Classifier, Labelling, LabellingError};
-use tabsweep_protocol::{BlobRef, LabelLease, LabelModel};
+use tabsweep_protocol::{LabelLease, LabelModel};
 
 use crate::http::{Http, HttpError};
 
@@ -17,41 +14,40 @@ const SLICE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub(crate) struct FetchedLabels {
     /// None where the worker has the model.
-    weights: Option<Vec<u8>>,
+    model: Option<Vec<Vec<u8>>>,
     pack: Vec<u8>,
 }
 
-/// Fetches pictures, and the weights of their model where `has_model` says that they are missing.
+/// Fetches pictures, and their model's files where `has_model` says that these are missing.
 pub(crate) async fn fetch(
     http: &Http,
     lease: &LabelLease,
     has_model: bool,
 ) -> Result<FetchedLabels, HttpError> {
-    let weights = async {
-        let LabelModel::Trial { weights, .. } = &lease.model;
+    let model = async {
         match has_model {
             true => Ok(None),
-            false => fetch_weights(http, lease, weights).await.map(Some),
+            false => fetch_model(http, lease).await.map(Some),
         }
     };
-    let (weights, pack) = tokio::try_join!(weights, http.pictures(lease))?;
-    Ok(FetchedLabels { weights, pack })
+    let (model, pack) = tokio::try_join!(model, http.pictures(lease))?;
+    Ok(FetchedLabels { model, pack })
 }
 
-async fn fetch_weights(
-    http: &Http,
-    lease: &LabelLease,
-    weights: &BlobRef,
-) -> Result<Vec<u8>, HttpError> {
-    let most = usize::try_from(weights.bytes).unwrap_or(usize::MAX);
-    http.blob(&weights.sha256, &lease.token, most).await
+async fn fetch_model(http: &Http, lease: &LabelLease) -> Result<Vec<Vec<u8>>, HttpError> {
+    let mut files = Vec::new();
+    for file in lease.model.files() {
+        let most = usize::try_from(file.bytes).unwrap_or(usize::MAX);
+        files.push(http.blob(&file.sha256, &lease.token, most).await?);
+    }
+    Ok(files)
 }
 
 /// A worker's model and the pictures that it labels.
 #[derive(Debug, Default)]
 pub(crate) struct Labels {
     /// The model used last: jobs have many chunks.
-    model: Option<(LabelModel, Arc<Classifier>)>,
+    model: Option<(LabelModel, Classifier)>,
     labelling: Option<Labelling>,
 }
 
@@ -69,16 +65,16 @@ impl Labels {
         lease: &LabelLease,
         fetched: FetchedLabels,
     ) -> Result<(), String> {
-        if let Some(weights) = fetched.weights {
-            let classifier = Classifier::new(&lease.model, &weights);
+        if let Some(files) = fetched.model {
+            let classifier = Classifier::new(&lease.model, &files);
             let classifier = classifier.map_err(|error| error.to_string())?;
-            self.model = Some((lease.model.clone(), Arc::new(classifier)));
+            self.model = Some((lease.model.clone(), classifier));
         }
-        let Some((_, classifier)) = &self.model else {
+        if self.model.is_none() {
             return Err("the model is missing".to_owned());
-        };
+        }
         let (pictures, top) = (lease.pictures as usize, lease.top as usize);
-        let labelling = Labelling::new(classifier.clone(), fetched.pack, pictures, top);
+        let labelling = Labelling::new(fetched.pack, pictures, top);
         self.labelling = Some(labelling.map_err(|error| error.to_string())?);
         Ok(())
     }
@@ -86,11 +82,12 @@ impl Labels {
     /// Labels for a slice; how many pictures have their labels then.
     pub(crate) fn advance(&mut self) -> Result<u32, LabellingError> {
         let began = Instant::now();
-        let Some(labelling) = &mut self.labelling else {
+        let (Some(labelling), Some((_, classifier))) = (&mut self.labelling, &mut self.model)
+        else {
             return Ok(0);
         };
         while !labelling.is_done() && began.elapsed() < SLICE {
-            labelling.advance()?;
+            labelling.advance(classifier)?;
         }
         Ok(labelling.labelled() as u32)
     }

@@ -1,7 +1,5 @@
 //! Pictures in a worker's hands: fetching them and their model, and labelling a slice at a time.
 
-use std::sync::Arc;
-
 use futures_util::future::try_join;
 use tabsweep_labelling::{Classifier, Labelling};
 use tabsweep_protocol::{LabelLease, LabelModel};
@@ -19,32 +17,39 @@ const SLICE_MILLIS: f64 = 50.0;
 /// What a chunk needs.
 pub(crate) struct FetchedLabels {
     /// None where the worker has the model.
-    weights: Option<Vec<u8>>,
+    model: Option<Vec<Vec<u8>>>,
     pack: Vec<u8>,
 }
 
-/// Fetches pictures, and the weights of their model where `has_model` says that they are missing.
+/// Fetches pictures, and their model's files where `has_model` says that these are missing.
 pub(crate) async fn fetch(
     base_url: &str,
     lease: &LabelLease,
     has_model: bool,
 ) -> Result<FetchedLabels, HttpError> {
-    let weights = async {
-        let LabelModel::Trial { weights, .. } = &lease.model;
+    let model = async {
         match has_model {
             true => Ok(None),
-            false => http::data(base_url, weights, &lease.token).await.map(Some),
+            false => fetch_model(base_url, lease).await.map(Some),
         }
     };
-    let (weights, pack) = try_join(weights, http::pictures(base_url, lease)).await?;
-    Ok(FetchedLabels { weights, pack })
+    let (model, pack) = try_join(model, http::pictures(base_url, lease)).await?;
+    Ok(FetchedLabels { model, pack })
+}
+
+async fn fetch_model(base_url: &str, lease: &LabelLease) -> Result<Vec<Vec<u8>>, HttpError> {
+    let mut files = Vec::new();
+    for file in lease.model.files() {
+        files.push(http::data(base_url, file, &lease.token).await?);
+    }
+    Ok(files)
 }
 
 /// A worker's model and the pictures that it labels.
 #[derive(Default)]
 pub(crate) struct Labels {
     /// The model used last: jobs have many chunks.
-    model: Option<(LabelModel, Arc<Classifier>)>,
+    model: Option<(LabelModel, Classifier)>,
     labelling: Option<Labelling>,
 }
 
@@ -63,15 +68,15 @@ impl Labels {
         fetched: Result<FetchedLabels, HttpError>,
     ) -> Result<(), NotReady> {
         let fetched = fetched?;
-        if let Some(weights) = fetched.weights {
-            let classifier = Classifier::new(&lease.model, &weights).map_err(unusable)?;
-            self.model = Some((lease.model.clone(), Arc::new(classifier)));
+        if let Some(files) = fetched.model {
+            let classifier = Classifier::new(&lease.model, &files).map_err(unusable)?;
+            self.model = Some((lease.model.clone(), classifier));
         }
-        let Some((_, classifier)) = &self.model else {
+        if self.model.is_none() {
             return Err(unusable("the model is missing"));
-        };
+        }
         let (pictures, top) = (lease.pictures as usize, lease.top as usize);
-        let labelling = Labelling::new(classifier.clone(), fetched.pack, pictures, top);
+        let labelling = Labelling::new(fetched.pack, pictures, top);
         self.labelling = Some(labelling.map_err(unusable)?);
         Ok(())
     }
@@ -83,9 +88,9 @@ impl Labels {
     pub(crate) fn advance(&mut self) -> Result<(u32, Cost), NotReady> {
         let began_millis = now_millis();
         let mut pictures = 0;
-        if let Some(labelling) = &mut self.labelling {
+        if let (Some(labelling), Some((_, classifier))) = (&mut self.labelling, &mut self.model) {
             while !labelling.is_done() && now_millis() < began_millis + SLICE_MILLIS {
-                labelling.advance().map_err(unusable)?;
+                labelling.advance(classifier).map_err(unusable)?;
             }
             pictures = labelling.labelled() as u32;
         }

@@ -1,6 +1,8 @@
 //! `tabsweep label`: uploads pictures, creates jobs, shows how they go and saves what they found.
 
-use std::{collections::BTreeSet, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeSet, convert::Infallible, path::PathBuf, str::FromStr, time::Duration,
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
@@ -21,28 +23,30 @@ const ASKED: usize = 10_000;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Whose model a job has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobModel {
     /// That of the best verified trial.
     Best,
     /// That of a trial: its study and its number.
     Trial(u32, u32),
+    /// The bundle with this name, or whose hash begins so.
+    Bundle(String),
 }
 
 impl FromStr for JobModel {
-    type Err = String;
+    type Err = Infallible;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> Result<Self, Infallible> {
         if text == "best" {
             return Ok(Self::Best);
         }
-        let numbers = text
+        let trial = text
             .split_once('/')
             .and_then(|(study, trial)| Some((study.parse().ok()?, trial.parse().ok()?)));
-        let (study, trial) = numbers.ok_or_else(|| {
-            format!("expected `best` or STUDY/TRIAL, such as 1/17, found `{text}`")
-        })?;
-        Ok(Self::Trial(study, trial))
+        Ok(match trial {
+            Some((study, trial)) => Self::Trial(study, trial),
+            None => Self::Bundle(text.to_owned()),
+        })
     }
 }
 
@@ -80,6 +84,7 @@ impl Server {
         job: NewJob,
         admin_token_file: PathBuf,
     ) -> Result<String, ClientError> {
+        let model = self.job_model(job.model).await?;
         let pictures = Pictures::open(&job.images)?;
         let Listed { entries, missing } = self.list_pictures(&pictures, &admin_token_file).await?;
         self.upload_pictures(&pictures, missing, &admin_token_file)
@@ -91,11 +96,30 @@ impl Server {
         let mut body = json!({
             "name": name, "top": job.top, "weight": job.weight, "pictures": entries,
         });
-        if let JobModel::Trial(study, trial) = job.model {
-            body["model"] = json!({ "study": study, "trial": trial });
+        if model != Value::Null {
+            body["model"] = model;
         }
         let request = client().post(format!("{}/api/jobs", self.url)).json(&body);
         Ok(job_line(&command(request, &admin_token_file).await?))
+    }
+
+    /// The model as the server takes it; null for the best.
+    async fn job_model(&self, model: JobModel) -> Result<Value, ClientError> {
+        let name = match model {
+            JobModel::Best => return Ok(Value::Null),
+            JobModel::Trial(study, trial) => return Ok(json!({ "study": study, "trial": trial })),
+            JobModel::Bundle(name) => name,
+        };
+        let bundles = self.get("/api/bundles").await?;
+        let is_meant = |bundle: &&Value| {
+            let sha256 = bundle["sha256"].as_str().unwrap_or_default();
+            bundle["name"] == name.as_str() || sha256.starts_with(&name)
+        };
+        let bundle = bundles.as_array().into_iter().flatten().find(is_meant);
+        match bundle {
+            Some(bundle) => Ok(json!({ "bundle": bundle["sha256"] })),
+            None => Err(ClientError::NoModel { name }),
+        }
     }
 
     async fn list_pictures(
@@ -272,11 +296,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_is_the_best_or_a_trials() {
+    fn a_model_is_the_best_a_trials_or_a_bundle() {
         assert_eq!("best".parse(), Ok(JobModel::Best));
         assert_eq!("1/17".parse(), Ok(JobModel::Trial(1, 17)));
-        for wrong in ["", "17", "1/", "a/b"] {
-            assert!(wrong.parse::<JobModel>().is_err(), "{wrong}");
-        }
+        let bundle = |name: &str| Ok(JobModel::Bundle(name.to_owned()));
+        assert_eq!("MobileNet 0.75".parse(), bundle("MobileNet 0.75"));
+        assert_eq!("a/b".parse(), bundle("a/b"));
     }
 }

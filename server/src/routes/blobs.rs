@@ -93,7 +93,10 @@ async fn model_access(
         return Ok(None);
     };
     let job = app.store.job(lease.job).await?;
-    let is_model = |job: &StoredJob| job.definition.model.sha256() == sha256;
+    let is_model = |job: &StoredJob| {
+        let files = job.definition.model.files();
+        files.into_iter().any(|file| file.sha256 == *sha256)
+    };
     Ok(job.filter(is_model).map(|_| Access::Data))
 }
 

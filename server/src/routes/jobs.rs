@@ -60,9 +60,9 @@ pub(super) struct JobView {
 pub(super) struct NewJobBody {
     /// Name.
     name: String,
-    /// Whose model; that of the best verified trial where it is left out.
+    /// Which model; that of the best verified trial where it is left out.
     #[serde(default)]
-    model: Option<TrialChoice>,
+    model: Option<ModelBody>,
     /// How many labels each picture gets.
     #[serde(default = "five")]
     top: u32,
@@ -73,14 +73,22 @@ pub(super) struct NewJobBody {
     pictures: Vec<PictureBody>,
 }
 
-/// A trial whose model is used.
+/// A model that is used.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
-#[serde(deny_unknown_fields)]
-pub(super) struct TrialChoice {
-    /// Its study.
-    study: StudyId,
-    /// Its number.
-    trial: TrialNumber,
+#[serde(untagged)]
+pub(super) enum ModelBody {
+    /// That of a trial.
+    Trial {
+        /// The trial's study.
+        study: StudyId,
+        /// Its number.
+        trial: TrialNumber,
+    },
+    /// A bundle.
+    Bundle {
+        /// Its hash.
+        bundle: Sha256,
+    },
 }
 
 /// A picture of a job to be created.
@@ -239,9 +247,11 @@ fn packed(blobs: &Blobs, pictures: &[Sha256]) -> Result<Vec<u8>, BlobError> {
 
 impl NewJobBody {
     fn into_job(self) -> Result<NewJob, Problem> {
-        let model = self.model.map_or(ModelChoice::Best, |choice| {
-            ModelChoice::Trial(choice.study, choice.trial)
-        });
+        let model = match self.model {
+            None => ModelChoice::Best,
+            Some(ModelBody::Trial { study, trial }) => ModelChoice::Trial(study, trial),
+            Some(ModelBody::Bundle { bundle }) => ModelChoice::Bundle(bundle),
+        };
         let pictures = self.pictures.into_iter().map(PictureBody::into_picture);
         Ok(NewJob {
             name: self.name,
@@ -273,16 +283,18 @@ impl From<JobError> for Problem {
         match error {
             JobError::Store { source } => source.into(),
             JobError::Blob { source } => source.into(),
-            JobError::NoModel | JobError::NotVerified { .. } => Self::new(
-                StatusCode::CONFLICT,
-                "no_model",
-                "There is no such model",
-                error,
-            ),
+            JobError::NoModel | JobError::NotVerified { .. } | JobError::NoBundle { .. } => {
+                Self::new(
+                    StatusCode::CONFLICT,
+                    "no_model",
+                    "There is no such model",
+                    error,
+                )
+            }
             JobError::OutOfRange { .. } | JobError::UnknownPicture { .. } => {
                 Self::bad_request(error)
             }
-            JobError::WeightsGone { .. } => Self::internal(&error),
+            JobError::ModelGone { .. } => Self::internal(&error),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Labelling jobs: who labels what, whose labels count, and what comes out.
 
-use std::{collections::BTreeMap, io::Cursor, sync::Arc};
+use std::{collections::BTreeMap, io::Cursor};
 
 use image::{GrayImage, ImageFormat};
 use serde_json::{Value, json};
@@ -83,11 +83,11 @@ async fn answers(server: &TestServer, lease: &LabelLease) -> Answers {
     let path = format!("/api/jobs/{}/chunks/{}", lease.job, lease.chunk);
     let pack = fetch(server, &path, lease).await;
     assert_eq!(pack.len() as u64, lease.bytes);
-    let classifier = Arc::new(Classifier::new(&lease.model, &weights).unwrap());
+    let mut classifier = Classifier::new(&lease.model, &[weights]).unwrap();
     let (pictures, top) = (lease.pictures as usize, lease.top as usize);
-    Labelling::new(classifier, pack, pictures, top)
+    Labelling::new(pack, pictures, top)
         .unwrap()
-        .finish()
+        .finish(&mut classifier)
         .unwrap()
 }
 
@@ -185,17 +185,17 @@ async fn truth(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> BTreeMap<
         "width": 28, "weights": { "sha256": sha256, "bytes": weights.len() },
     });
     let model = serde_json::from_value(model).unwrap();
-    let classifier = Arc::new(Classifier::new(&model, &weights).unwrap());
+    let mut classifier = Classifier::new(&model, &[weights.to_vec()]).unwrap();
     let mut bytes = Vec::new();
     pictures
         .iter()
         .for_each(|(_, picture)| pack::push(&mut bytes, picture));
-    let labelling = Labelling::new(classifier, bytes, pictures.len(), 3).unwrap();
+    let labelling = Labelling::new(bytes, pictures.len(), 3).unwrap();
     let class = |answer: &Answer| match answer {
         Answer::Labels(labels) => i64::from(labels[0].class),
         Answer::Unreadable(_) => -1,
     };
-    let answers = labelling.finish().unwrap().0;
+    let answers = labelling.finish(&mut classifier).unwrap().0;
     let names = pictures.iter().map(|(name, _)| name.clone());
     let mut truth: BTreeMap<_, _> = names.zip(answers.iter().map(class)).collect();
     truth.insert("huge.png".to_owned(), -1);
