@@ -1,4 +1,4 @@
-// How the three pages become files, and a service worker that has one of them at hand offline. They run
+// How the four pages become files, and a service worker that has one of them at hand offline. They run
 // under a policy that forbids inline scripts and styles and data: URLs for code; the options below keep
 // Vite from making any.
 
@@ -29,6 +29,7 @@ export default defineConfig({
       input: {
         index: page("index.html"),
         studies: page("studies.html"),
+        jobs: page("jobs.html"),
         classify: page("classify.html"),
         [SERVICE_WORKER]: page("src/service-worker/service-worker.ts"),
       },

@@ -1,6 +1,8 @@
 //! The command line's way to a running server: the same API that everybody has.
 
 mod export;
+mod label;
+mod pictures;
 
 use std::{
     io,
@@ -15,6 +17,8 @@ use tabsweep_protocol::Parameters;
 
 use crate::http_client::client;
 pub use export::{ExportFormat, ExportedTrial, Output};
+pub use label::{JobModel, NewJob};
+pub use pictures::SourceError;
 
 /// Why a command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +44,21 @@ pub enum ClientError {
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// No model is called so.
+    #[error(
+        "there is no model {name}; expected `best`, STUDY/TRIAL such as 1/17, or a bundle's name"
+    )]
+    NoModel {
+        /// What was asked for.
+        name: String,
+    },
+    /// There are no pictures to be had.
+    #[error(transparent)]
+    Pictures {
+        /// Why not.
+        #[from]
+        source: SourceError,
     },
     /// The study has no model.
     #[error("study {study} has no verified trial yet")]

@@ -38,6 +38,8 @@ pub(super) fn router(folder: &Path) -> Router {
     Router::new()
         .route("/studies", page("studies.html"))
         .route("/studies/{id}", page("studies.html"))
+        .route("/jobs", page("jobs.html"))
+        .route("/jobs/{id}", page("jobs.html"))
         .route("/classify", page("classify.html"))
         .fallback_service(files)
         .layer(middleware::from_fn(headers))
