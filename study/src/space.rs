@@ -196,6 +196,8 @@ impl Space {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+
     use super::*;
 
     fn parameter(json: &str) -> Parameter {
@@ -267,6 +269,4 @@ mod tests {
         let space: Space = serde_json::from_str(from_before).unwrap();
         assert!(space.parameters()["x"].when.is_empty());
     }
-
-    use rand::SeedableRng;
 }
