@@ -18,7 +18,7 @@ it("tells what varies from what is fixed", () => {
       ["batch_norm", false],
       ["kernel_size", 5],
     ],
-    ranges: new Map([
+    ranges: new Map<string, unknown>([
       ["dropout", ranges.dropout],
       ["learning_rate", ranges.learning_rate],
     ]),

@@ -64,7 +64,7 @@ export function timeline(work: WorkView, size: Size): Plot {
       ...work.workers.slice(firstLane).map(({ worker, volunteer }, lane) =>
         svg("text", { class: "mark beside", x: NAMES - 8, y: laneTop(lane) + 13 }, `${cut(volunteer.nickname)} ${worker.slice(0, 4)}`),
       ),
-      legend("", KEYS, NAMES, size.width).node,
+      legend("", KEYS, 0, size.width).node,
       ...["claimed", "pruned", "lost", "running"].map((kind) => blocksOf(blocks, kind)),
       ...ties(blocks),
     ),
