@@ -1,7 +1,7 @@
 // The page where tabs are lent: each control does what it says, lanes show what is going on, and a trial
 // of the leaderboard comes out equal when it is trained once more.
 
-import type { Page } from "@playwright/test";
+import type { Page, Request } from "@playwright/test";
 
 import { look } from "./support/look";
 import { processorShare } from "./support/processor-time";
@@ -140,6 +140,21 @@ test("on a small phone the button is in sight, and nothing is wider than the scr
   await expect(page.getByText("For Phone")).toBeInViewport();
   await expect(page.getByRole("button", { name: "Lend this tab" })).toBeInViewport();
   expect(await overflow(page)).toBe(0);
+});
+
+test("the page's scripts are small", async ({ serve, openPage, digits }) => {
+  const server = await serve({ study: studyFile({ dataset: digits, trials: 1, fixed: SMALL }) });
+  const { page } = await openPage(server);
+  const scripts: Request[] = [];
+  page.on("requestfinished", (request) => {
+    if (request.resourceType() === "script") scripts.push(request);
+  });
+  await page.goto("/");
+  await expect(page.getByRole("button", { name: "Lend this tab" })).toBeVisible();
+  const sizes = await Promise.all(scripts.map((script) => script.sizes()));
+  const bytes = sizes.reduce((sum, { responseBodySize }) => sum + responseBodySize, 0);
+  expect(bytes).toBeGreaterThan(0);
+  expect(bytes, "compressed").toBeLessThan(60_000);
 });
 
 async function lockNames(): Promise<(string | undefined)[]> {

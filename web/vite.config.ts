@@ -1,5 +1,6 @@
-// How the three pages become files, and one of them a service worker that has it at hand offline. They run under a policy that forbids inline scripts and styles
-// and data: URLs for code; the options below keep Vite from making any.
+// How the three pages become files, and a service worker that has one of them at hand offline. They run
+// under a policy that forbids inline scripts and styles and data: URLs for code; the options below keep
+// Vite from making any.
 
 import { resolve } from "node:path";
 
@@ -33,5 +34,6 @@ export default defineConfig({
     },
   },
   worker: { format: "es" },
-  test: { include: ["*.test.ts", "src/**/*.test.ts"], environment: "node" },
+  // The palette of plots is read as text.
+  test: { include: ["*.test.ts", "src/**/*.test.ts"], environment: "node", css: true },
 });

@@ -23,6 +23,8 @@ const PIECE: f32 = 0.75;
 const GAP: f32 = 0.2;
 /// The same beside it, where the next digit may follow closely.
 const GAP_BESIDE: f32 = 0.12;
+/// How much of a piece's width or height lies beside the rest.
+const ALONG: f32 = 0.35;
 /// Share of the smaller area from where on two areas are one digit's.
 const SHARED: f32 = 0.3;
 /// Most components that are looked at, the largest first; a page of text must not take minutes.
@@ -131,8 +133,8 @@ fn belong_together(a: &Area, b: &Area) -> bool {
         return true;
     }
     let length = large.longest() as f32;
-    let is_above_or_below = across.share >= 0.5 && down.gap <= GAP * length;
-    let is_beside = down.share >= 0.5 && across.gap <= GAP_BESIDE * length;
+    let is_above_or_below = across.share >= ALONG && down.gap <= GAP * length;
+    let is_beside = down.share >= ALONG && across.gap <= GAP_BESIDE * length;
     if (small.longest() as f32) < PIECE * length {
         return is_above_or_below || is_beside;
     }
@@ -241,6 +243,7 @@ mod tests {
         let pieces = [
             ("the bar of a 5", area(120, 88, 55, 8)),
             ("the bar of a 5, to the right", area(163, 100, 30, 10)),
+            ("the bar of a 5, far off", area(135, 72, 55, 12)),
             ("a second stroke across", area(140, 95, 30, 100)),
         ];
         for (what, piece) in pieces {

@@ -8,7 +8,7 @@ use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
 use crate::{
     arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, peers::Outbox,
-    roster::Roster, store::Store,
+    plots::PlotCache, roster::Roster, store::Store,
 };
 
 /// How the server treats workers.
@@ -82,6 +82,8 @@ pub struct App {
     pub arriving_mib: Semaphore,
     /// The way of uploads to the disk.
     pub arrivals: Arrivals,
+    /// What pages plot, kept while it is good.
+    pub plots: PlotCache,
     /// What other servers on the database are still to be told.
     pub outbox: Outbox,
     /// Turns true when the server ends.
@@ -118,6 +120,7 @@ impl App {
             changes: broadcast::Sender::new(256),
             claims: watch::Sender::new(0),
             arriving_mib: Semaphore::new(ARRIVING_MIB),
+            plots: PlotCache::default(),
             shutdown: watch::Sender::new(false),
         })
     }

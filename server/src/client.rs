@@ -2,9 +2,15 @@
 
 mod export;
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
-use reqwest::{RequestBuilder, Response, header};
+use reqwest::{
+    RequestBuilder, Response, header,
+    multipart::{Form, Part},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tabsweep_protocol::Parameters;
@@ -193,6 +199,37 @@ impl Server {
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
 
+    /// All pretrained models as text, one a line.
+    ///
+    /// # Errors
+    /// The server can't be reached or says no.
+    pub async fn list_bundles(&self) -> Result<String, ClientError> {
+        let bundles = self.get("/api/bundles").await?;
+        let lines = bundles.as_array().into_iter().flatten().map(bundle_line);
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Adds the pretrained model in a folder; its line in the list.
+    ///
+    /// # Errors
+    /// A file can't be read, or the server can't be reached or says no.
+    pub async fn add_bundle(
+        &self,
+        folder: &Path,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let mut form = Form::new();
+        for name in ["model.toml", "labels.txt", "weights.safetensors"] {
+            let path = folder.join(name);
+            let bytes = std::fs::read(&path);
+            let bytes = bytes.map_err(|source| ClientError::File { path, source })?;
+            form = form.part(name, Part::bytes(bytes).file_name(name));
+        }
+        let url = format!("{}/api/bundles", self.url);
+        let bundle = command(client().post(url).multipart(form), &admin_token_file).await?;
+        Ok(bundle_line(&bundle))
+    }
+
     async fn get(&self, path: &str) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.url);
         match client().get(&url).send().await {
@@ -257,6 +294,19 @@ fn summary_line(study: &Value) -> String {
         study["state"].as_str().unwrap_or_default(),
         counts["verified"],
         study["trials"],
+    )
+}
+
+fn bundle_line(bundle: &Value) -> String {
+    let text = |field: &str| bundle[field].as_str().unwrap_or_default();
+    format!(
+        "{}  {}  [{} x {}, {} classes, {}]",
+        &text("sha256").get(..12).unwrap_or_default(),
+        text("name"),
+        bundle["width"],
+        bundle["height"],
+        bundle["classes"],
+        text("licence"),
     )
 }
 

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod arrivals;
 pub mod blobs;
+pub mod bundles;
 pub mod client;
 pub mod clock;
 pub mod datasets;
@@ -13,6 +14,7 @@ pub mod listener;
 pub mod openapi;
 pub mod operator;
 pub mod peers;
+pub mod plots;
 mod problem;
 pub mod roster;
 pub mod routes;

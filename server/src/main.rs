@@ -31,6 +31,9 @@ enum Command {
     /// Creates and shows studies on a running server.
     #[command(subcommand)]
     Study(StudyCommand),
+    /// Adds and lists pretrained models on a running server.
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Fetches and draws data sets.
     #[command(subcommand)]
     Data(DataCommand),
@@ -239,6 +242,23 @@ enum StudyCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// Adds the bundle in a folder: model.toml, labels.txt and weights.safetensors.
+    Add {
+        /// The folder.
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lists bundles.
+    List {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+}
+
 /// Who may change studies, and where.
 #[derive(Debug, Args)]
 struct OperatorArgs {
@@ -310,6 +330,7 @@ async fn run(command: Command) -> Result<(), CommandError> {
                 println!("{text}");
             }
         }
+        Command::Model(command) => println!("{}", model(command).await?),
         Command::Data(DataCommand::Fetch { sources }) => {
             let data = sources.into_sources().find(MNIST).await?;
             println!(
@@ -335,6 +356,16 @@ async fn run(command: Command) -> Result<(), CommandError> {
         Command::Openapi => println!("{}", openapi::document().to_pretty_json()?),
     }
     Ok(())
+}
+
+async fn model(command: ModelCommand) -> Result<String, CommandError> {
+    match command {
+        ModelCommand::Add { folder, operator } => {
+            let (server, token) = operator.split();
+            Ok(server.add_bundle(&folder, token).await?)
+        }
+        ModelCommand::List { server } => Ok(server.at().list_bundles().await?),
+    }
 }
 
 async fn study(command: StudyCommand) -> Result<String, CommandError> {

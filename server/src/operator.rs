@@ -2,7 +2,7 @@
 //! setting, have a trial trained once more. Decides what is sound; the store decides what is possible.
 
 use tabsweep_protocol::{Parameters, StopReason, StudyId, TrialNumber, Value};
-use tabsweep_study::{Distribution, Extension, Space, StudyState, Timeline};
+use tabsweep_study::{Distribution, Extension, InactiveError, Space, StudyState, Timeline};
 
 use crate::{
     app::App,
@@ -42,6 +42,13 @@ pub enum OperatorError {
         name: String,
         /// The value.
         value: Value,
+    },
+    /// A value that the others rule out.
+    #[error(transparent)]
+    Inactive {
+        /// Which, and what it asks for.
+        #[from]
+        source: InactiveError,
     },
     /// The trainer can't train it.
     #[error("{reason}")]
@@ -130,6 +137,7 @@ pub async fn enqueue(
         .into_iter()
         .map(|(name, value)| fitted(&study.study.space, name, value))
         .collect::<Result<Parameters, _>>()?;
+    study.study.space.check_own(&parameters)?;
     verification::check_setting(&setting(&parameters))
         .map_err(|reason| OperatorError::Untrainable { reason })?;
     let now = app.clock.now();
@@ -179,8 +187,8 @@ fn changed(app: &App, study: StudyId) {
 }
 
 fn fitted(space: &Space, name: String, value: Value) -> Result<(String, Value), OperatorError> {
-    let Some(distribution) = space.0.get(&name) else {
-        let known: Vec<&str> = space.0.keys().map(String::as_str).collect();
+    let Some(distribution) = space.distribution(&name) else {
+        let known: Vec<&str> = space.parameters().keys().map(String::as_str).collect();
         return Err(OperatorError::UnknownParameter {
             name,
             known: known.join(", "),

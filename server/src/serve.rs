@@ -175,6 +175,11 @@ fn raise_file_limit() {}
 
 /// The shared parts, on the state folder.
 async fn open(options: &Options) -> Result<SharedApp, ServeError> {
+    let state = &options.state;
+    std::fs::create_dir_all(state).map_err(|source| ServeError::File {
+        path: state.clone(),
+        source,
+    })?;
     let (data, uploads) = (blobs(options, "data")?, blobs(options, "uploads")?);
     let store = match &options.database_url {
         Some(url) => Store::connect(url).await?,

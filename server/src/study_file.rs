@@ -1,14 +1,17 @@
 //! Study files: TOML to a study, with errors that point at the line. Which names and values a
 //! trainer understands is asked of the caller.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde::Deserialize;
 use serde_spanned::Spanned;
 use tabsweep_protocol::{Parameters, Seed, Value};
 use tabsweep_study::{
-    Budget, Choices, Distribution, FloatRange, IntRange, Objective, Pruner, SamplerKind, Space,
-    Study,
+    Budget, Choices, Conditions, Distribution, FloatRange, Grid, IntRange, Objective, Parameter,
+    Pruner, SamplerKind, Space, Study,
 };
 
 /// What is wrong with a study file, and where.
@@ -38,7 +41,8 @@ struct File {
     dataset: Spanned<String>,
     #[serde(default)]
     objective: Objective,
-    trials: Spanned<i64>,
+    #[serde(default)]
+    trials: Option<Spanned<i64>>,
     #[serde(default)]
     wall_secs: Option<Spanned<i64>>,
     #[serde(default)]
@@ -48,7 +52,7 @@ struct File {
     #[serde(default)]
     seed: Option<Spanned<i64>>,
     #[serde(default)]
-    sampler: Option<SamplerKind>,
+    sampler: Option<Spanned<SamplerKind>>,
     #[serde(default)]
     pruner: Option<Spanned<toml::Value>>,
     #[serde(default)]
@@ -64,6 +68,10 @@ enum Entry {
         high: f64,
         #[serde(default)]
         log: bool,
+        #[serde(default)]
+        points: Option<u32>,
+        #[serde(default)]
+        when: When,
     },
     Int {
         low: i64,
@@ -72,11 +80,20 @@ enum Entry {
         step: Option<i64>,
         #[serde(default)]
         log: bool,
+        #[serde(default)]
+        points: Option<u32>,
+        #[serde(default)]
+        when: When,
     },
     Categorical {
         choices: Vec<toml::Value>,
+        #[serde(default)]
+        when: When,
     },
 }
+
+/// By the name of a hyper-parameter, the value that it must have, or a list of such.
+type When = BTreeMap<String, toml::Value>;
 
 /// A message and the bytes of the file that it is about.
 type Located = (Range<usize>, String);
@@ -124,12 +141,19 @@ fn study(
         .into_iter()
         .map(|setting| enqueued(setting, &space, check))
         .collect::<Result<_, _>>()?;
+    let sampler = file.sampler.as_ref();
+    let sampler = sampler.map_or(SamplerKind::Random, |sampler| *sampler.get_ref());
+    let grid = match &file.sampler {
+        Some(named) if sampler == SamplerKind::Grid => Some(grid_size(&space, named.span())?),
+        _ => None,
+    };
+    let most = grid.map(|size| size.saturating_add(enqueued_count(&enqueued)));
     Ok(Study {
         name,
         dataset: file.dataset.into_inner(),
         objective: file.objective,
         budget: Budget {
-            trials: whole("trials", &file.trials, MOST_TRIALS)?,
+            trials: trials(file.trials, most)?,
             wall_secs: file
                 .wall_secs
                 .map(|secs| whole("wall_secs", &secs, MOST_WALL_SECS))
@@ -138,11 +162,36 @@ fn study(
         },
         weight: file.weight.map_or(Ok(1.0), weight)?,
         seed: seed(file.seed)?,
-        sampler: file.sampler.unwrap_or(SamplerKind::Random),
+        sampler,
         pruner: file.pruner.map_or(Ok(Pruner::None), pruner)?,
         enqueued,
+        own: BTreeSet::new(),
         space,
     })
+}
+
+fn grid_size(space: &Space, span: Range<usize>) -> Result<u32, Located> {
+    let grid = Grid::new(space).map_err(|error| (span, error.to_string()))?;
+    Ok(grid.size())
+}
+
+fn enqueued_count(enqueued: &[Parameters]) -> u32 {
+    u32::try_from(enqueued.len()).unwrap_or(u32::MAX)
+}
+
+/// As many as the file says, but no more than there can be; where it says nothing, all of them.
+fn trials(named: Option<Spanned<i64>>, most: Option<u32>) -> Result<u32, Located> {
+    match (named, most) {
+        (Some(named), most) => {
+            let trials = whole("trials", &named, MOST_TRIALS)?;
+            Ok(most.map_or(trials, |most| trials.min(most)))
+        }
+        (None, Some(most)) => Ok(most),
+        (None, None) => Err((
+            0..0,
+            "missing field `trials`: how many settings are tried".into(),
+        )),
+    }
 }
 
 /// A whole number from 1 on.
@@ -203,43 +252,86 @@ fn space(
     entries: BTreeMap<Spanned<String>, Spanned<toml::Value>>,
     check: &impl Fn(&str, &Value) -> Result<(), String>,
 ) -> Result<Space, Located> {
-    let mut space = Space::default();
+    let mut parameters = BTreeMap::new();
+    let mut places = BTreeMap::new();
     // In the order of the file, so that the first error is the first for the reader.
     let mut entries: Vec<_> = entries.into_iter().collect();
     entries.sort_by_key(|(name, _)| name.span().start);
     for (name, entry) in entries {
         let span = entry.span();
-        let distribution = distribution(entry.into_inner())
+        let parameter = parameter(entry.into_inner())
             .map_err(|message| (span.clone(), format!("`{}`: {message}", name.get_ref())))?;
-        for value in distribution.probes() {
+        for value in parameter.distribution.probes() {
             check(name.get_ref(), &value).map_err(|message| (name.span(), message))?;
         }
-        space.0.insert(name.into_inner(), distribution);
+        places.insert(name.get_ref().clone(), span);
+        parameters.insert(name.into_inner(), parameter);
     }
-    Ok(space)
+    Space::try_from(parameters).map_err(|error| {
+        let place = places.get(error.name()).cloned();
+        (place.unwrap_or_default(), error.to_string())
+    })
 }
 
-fn distribution(entry: toml::Value) -> Result<Distribution, String> {
+fn parameter(entry: toml::Value) -> Result<Parameter, String> {
     if !entry.is_table() {
-        return Ok(Distribution::Fixed {
-            value: scalar(entry)?,
-        });
+        let value = scalar(entry)?;
+        return Ok(Distribution::Fixed { value }.into());
     }
     let entry = Entry::deserialize(entry).map_err(|error| error.message().to_owned())?;
-    let distribution = match entry {
-        Entry::Float { low, high, log } => FloatRange::new(low, high, log).map(Distribution::Float),
+    let (distribution, when) = match entry {
+        Entry::Float {
+            low,
+            high,
+            log,
+            points,
+            when,
+        } => {
+            let range = FloatRange::new(low, high, log).and_then(|range| match points {
+                Some(points) => range.with_points(points),
+                None => Ok(range),
+            });
+            (range.map(Distribution::Float), when)
+        }
         Entry::Int {
             low,
             high,
             step,
             log,
-        } => IntRange::new(low, high, step.unwrap_or(1), log).map(Distribution::Int),
-        Entry::Categorical { choices } => {
+            points,
+            when,
+        } => {
+            let range = IntRange::new(low, high, step.unwrap_or(1), log);
+            let range = range.and_then(|range| match points {
+                Some(points) => range.with_points(points),
+                None => Ok(range),
+            });
+            (range.map(Distribution::Int), when)
+        }
+        Entry::Categorical { choices, when } => {
             let values = choices.into_iter().map(scalar).collect::<Result<_, _>>()?;
-            Choices::new(values).map(|choices| Distribution::Categorical { choices })
+            let choices = Choices::new(values);
+            (
+                choices.map(|choices| Distribution::Categorical { choices }),
+                when,
+            )
         }
     };
-    distribution.map_err(|error| error.to_string())
+    Ok(Parameter {
+        distribution: distribution.map_err(|error| error.to_string())?,
+        when: conditions(when)?,
+    })
+}
+
+fn conditions(when: When) -> Result<Conditions, String> {
+    let values = |value: toml::Value| match value {
+        toml::Value::Array(values) => values.into_iter().map(scalar).collect(),
+        value => scalar(value).map(|value| vec![value]),
+    };
+    let conditions = when
+        .into_iter()
+        .map(|(name, value)| Ok((name, values(value)?)));
+    Ok(Conditions::new(conditions.collect::<Result<_, String>>()?))
 }
 
 fn scalar(value: toml::Value) -> Result<Value, String> {
@@ -261,16 +353,22 @@ fn enqueued(
     check: &impl Fn(&str, &Value) -> Result<(), String>,
 ) -> Result<Parameters, Located> {
     let mut parameters = Parameters::new();
+    let mut places = BTreeMap::new();
     for (name, value) in setting {
         let span = value.span();
-        if !space.0.contains_key(name.get_ref()) {
+        if space.distribution(name.get_ref()).is_none() {
             let message = format!("`{}` is not in [space]", name.get_ref());
             return Err((name.span(), message));
         }
         let value = scalar(value.into_inner()).map_err(|message| (span.clone(), message))?;
         check(name.get_ref(), &value).map_err(|message| (span, message))?;
+        places.insert(name.get_ref().clone(), name.span());
         parameters.insert(name.into_inner(), value);
     }
+    space.check_own(&parameters).map_err(|error| {
+        let place = places.get(&error.name).cloned();
+        (place.unwrap_or_default(), error.to_string())
+    })?;
     Ok(parameters)
 }
 
@@ -319,7 +417,7 @@ learning_rate = 0.01
         assert_eq!(study.budget.target_score, Some(0.995));
         assert_eq!(study.weight, 2.5);
         let study = parse(GOOD, knows).unwrap();
-        assert_eq!(study.space.0.len(), 4);
+        assert_eq!(study.space.iter().count(), 4);
         assert_eq!(study.enqueued[0]["learning_rate"], Value::Float(0.01));
     }
 
@@ -352,6 +450,37 @@ learning_rate = 0.01
             ("type = \"int\"", "type = \"whole\"", 8, "unknown variant"),
             ("[\"adamw\", \"sgd\"]", "[]", 9, "at least one"),
             (
+                "step = 32",
+                "step = 32, when = { optimiser = 1 }",
+                8,
+                "`optimiser`, which is not in the space",
+            ),
+            (
+                "step = 32",
+                "step = 32, when = { optimizer = [\"sgd\", \"adam\"] }",
+                8,
+                "`optimizer` = adam, which no trial can have",
+            ),
+            (
+                "step = 32",
+                "step = 32, when = { learning_rate = 0.01 }",
+                8,
+                "can't depend on `learning_rate`, a real number",
+            ),
+            (
+                "log = true }",
+                "log = true, when = { hidden_units = 64 } }",
+                13,
+                "`learning_rate` is only there with hidden_units = 64",
+            ),
+            (
+                "seed = 2016",
+                "sampler = \"grid\"",
+                4,
+                "needs `points` for `learning_rate`",
+            ),
+            ("trials = 8", "", 1, "missing field `trials`"),
+            (
                 "batch_norm = true",
                 "batch_norm = [1]",
                 10,
@@ -369,6 +498,32 @@ learning_rate = 0.01
             assert_eq!(error.line, line, "{error}");
             assert!(error.message.contains(message), "{error}");
         }
+    }
+
+    #[test]
+    fn conditions_are_values_or_lists_of_values() {
+        let text = GOOD.replace("step = 32", "step = 32, when = { optimizer = \"sgd\" }");
+        let own = "learning_rate = 0.01\nhidden_units = 64\noptimizer = \"sgd\"";
+        let text = text.replace("learning_rate = 0.01", own);
+        let study = parse(&text, knows).unwrap();
+        assert_eq!(study.enqueued[0]["hidden_units"], Value::Int(64));
+        let listed = text.replace("{ optimizer = \"sgd\" }", "{ optimizer = [\"sgd\"] }");
+        assert_eq!(parse(&listed, knows).unwrap(), study);
+    }
+
+    #[test]
+    fn a_grid_has_as_many_trials_as_settings() {
+        let grid = GOOD
+            .replace("log = true", "log = true, points = 3")
+            .replace("seed = 2016", "sampler = \"grid\"");
+        let trials = |named: &str| {
+            let text = grid.replace("trials = 8\n", named);
+            parse(&text, knows).unwrap().budget.trials
+        };
+        // Three learning rates, eight sizes and two optimisers, and one setting beside them.
+        assert_eq!(trials(""), 49);
+        assert_eq!(trials("trials = 8\n"), 8);
+        assert_eq!(trials("trials = 1000\n"), 49);
     }
 
     #[test]

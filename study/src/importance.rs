@@ -37,7 +37,7 @@ pub fn importance(space: &Space, history: History<'_>) -> Vec<(String, f64)> {
             .then(a.loss.total_cmp(&b.loss))
     });
     let best = best_count(&trials, history.direction);
-    let divergences = space.0.iter().filter_map(|(name, distribution)| {
+    let divergences = space.iter().filter_map(|(name, distribution)| {
         let share = divergence(name, distribution, &trials, best)?;
         Some((name.clone(), share))
     });
@@ -125,15 +125,14 @@ mod tests {
         let float = Distribution::Float(FloatRange::new(0.0, 1.0, false).unwrap());
         let choices = Choices::new(vec![Value::Bool(false), Value::Bool(true)]).unwrap();
         let one = Distribution::Int(IntRange::new(7, 7, 1, false).unwrap());
-        Space(
-            [
-                ("decides".to_owned(), float.clone()),
-                ("does_nothing".to_owned(), float),
-                ("only".to_owned(), one),
-                ("switch".to_owned(), Distribution::Categorical { choices }),
-            ]
-            .into(),
-        )
+        [
+            ("decides".to_owned(), float.clone()),
+            ("does_nothing".to_owned(), float),
+            ("only".to_owned(), one),
+            ("switch".to_owned(), Distribution::Categorical { choices }),
+        ]
+        .into_iter()
+        .collect()
     }
 
     fn finished(number: u32, score: f64, stopped_at: Option<u32>) -> Finished {

@@ -27,10 +27,13 @@ pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};
 pub use ranking::{Standing, rank};
 pub use rung::Rung;
 pub use sampler::{
-    Finished, History, RandomSampler, Sampler, SamplerKind, SobolSampler, TpeSampler, sampler,
-    trial_seed,
+    Finished, Grid, GridError, GridSampler, History, RandomSampler, Sampler, SamplerKind,
+    SobolSampler, TpeSampler, sampler, trial_seed,
 };
-pub use space::{Choices, Distribution, FloatRange, IntRange, Space, SpaceError};
+pub use space::{
+    Choices, ConditionError, Conditions, Distribution, FloatRange, InactiveError, IntRange,
+    Parameter, Space, SpaceError,
+};
 pub use study::{Budget, Extension, Study, StudyState};
 pub use time::Timestamp;
 pub use timeline::{Bracket, Curve, Timeline};

@@ -1,7 +1,9 @@
 //! Which setting comes next. A sampler is a pure function of the space, of what is known and of a
 //! seed, so that every server process suggests the same and a sweep can be replayed.
 
+mod grid;
 mod parzen;
+mod permutation;
 mod sobol;
 mod tpe;
 
@@ -12,7 +14,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
-pub use self::{sobol::SobolSampler, tpe::TpeSampler};
+pub use self::{
+    grid::{Grid, GridError, GridSampler},
+    sobol::SobolSampler,
+    tpe::TpeSampler,
+};
 use crate::{Direction, Space};
 
 /// A setting and the score it reached.
@@ -44,8 +50,8 @@ pub trait Sampler {
     /// Whether [`Sampler::suggest`] looks at the history; where not, nobody needs to load it.
     fn reads_history(&self) -> bool;
 
-    /// The setting of trial `number` in a study with seed `seed`. The same arguments give the same
-    /// setting.
+    /// The setting of trial `number` in a study with seed `seed`, with no more than what its own
+    /// values allow. The same arguments give the same setting.
     fn suggest(
         &self,
         space: &Space,
@@ -61,6 +67,8 @@ pub trait Sampler {
 pub enum SamplerKind {
     /// [`RandomSampler`].
     Random,
+    /// [`GridSampler`].
+    Grid,
     /// [`SobolSampler`].
     Sobol,
     /// [`TpeSampler`].
@@ -71,6 +79,7 @@ pub enum SamplerKind {
 pub fn sampler(kind: SamplerKind) -> &'static dyn Sampler {
     match kind {
         SamplerKind::Random => &RandomSampler,
+        SamplerKind::Grid => &GridSampler,
         SamplerKind::Sobol => &SobolSampler,
         SamplerKind::Tpe => &TpeSampler,
     }

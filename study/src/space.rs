@@ -1,373 +1,273 @@
-//! The search space: which values each hyper-parameter may take. A range that is empty, a log scale
-//! that reaches zero, a step that does not fit: none of these can be built.
+//! The search space: the hyper-parameters of a study, the values that each may take, and the
+//! conditions under which a trial has it at all.
+
+mod condition;
+mod distribution;
 
 use std::collections::BTreeMap;
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Value};
 
-/// Why a distribution can't be.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum SpaceError {
-    /// A bound is NaN or infinite.
-    #[error("bounds must be finite numbers, found low = {low}, high = {high}")]
-    NotFinite {
-        /// Lower bound.
-        low: f64,
-        /// Upper bound.
-        high: f64,
-    },
-    /// The bounds are the wrong way round.
-    #[error("`low` must not be above `high`, found low = {low}, high = {high}")]
-    Empty {
-        /// Lower bound.
-        low: f64,
-        /// Upper bound.
-        high: f64,
-    },
-    /// Logarithms need positive numbers.
-    #[error("a log scale needs `low` above 0, found low = {low}")]
-    LogOfZero {
-        /// Lower bound.
-        low: f64,
-    },
-    /// The step is not positive, or does not lead from `low` to `high`.
-    #[error("`step` must be at least 1 and divide high - low = {width}, found step = {step}")]
-    Step {
-        /// The step.
-        step: i64,
-        /// `high - low`.
-        width: i64,
-    },
-    /// Steps and log scales exclude each other.
-    #[error("`step` and `log` exclude each other")]
-    StepAndLog,
-    /// No choices, or the same one twice.
-    #[error("`choices` must be a list of different values, at least one")]
-    Choices,
-}
+pub use self::{
+    condition::{ConditionError, Conditions},
+    distribution::{Choices, Distribution, FloatRange, IntRange, SpaceError},
+};
 
-/// Real numbers from `low` to `high`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FloatRange {
-    low: f64,
-    high: f64,
-    log: bool,
-}
-
-impl FloatRange {
-    /// Uniform from `low` to `high`, or uniform in the logarithm.
-    ///
-    /// # Errors
-    /// Bounds that are not finite, the wrong way round, or not positive on a log scale.
-    pub fn new(low: f64, high: f64, log: bool) -> Result<Self, SpaceError> {
-        if !low.is_finite() || !high.is_finite() {
-            return Err(SpaceError::NotFinite { low, high });
-        }
-        check_order(low, high, log)?;
-        Ok(Self { low, high, log })
-    }
-
-    /// The lower bound.
-    pub fn low(&self) -> f64 {
-        self.low
-    }
-
-    /// The upper bound.
-    pub fn high(&self) -> f64 {
-        self.high
-    }
-
-    /// Whether it is uniform in the logarithm.
-    pub fn is_log(&self) -> bool {
-        self.log
-    }
-
-    fn sample(&self, rng: &mut impl Rng) -> f64 {
-        let share: f64 = rng.random();
-        let value = if self.log {
-            log_uniform(self.low, self.high, share)
-        } else {
-            self.low + share * (self.high - self.low)
-        };
-        // Rounding may step over a bound by an ulp.
-        value.clamp(self.low, self.high)
-    }
-}
-
-/// Whole numbers from `low` to `high`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IntRange {
-    low: i64,
-    high: i64,
-    step: i64,
-    log: bool,
-}
-
-impl IntRange {
-    /// Every `step`-th number from `low` to `high`; on a log scale small numbers are as likely as
-    /// large ones, octave for octave.
-    ///
-    /// # Errors
-    /// Bounds the wrong way round or not positive on a log scale; a step that does not fit.
-    pub fn new(low: i64, high: i64, step: i64, log: bool) -> Result<Self, SpaceError> {
-        check_order(low as f64, high as f64, log)?;
-        let width = high.checked_sub(low).ok_or(SpaceError::NotFinite {
-            low: low as f64,
-            high: high as f64,
-        })?;
-        if log && step != 1 {
-            return Err(SpaceError::StepAndLog);
-        }
-        if step < 1 || width % step != 0 {
-            return Err(SpaceError::Step { step, width });
-        }
-        Ok(Self {
-            low,
-            high,
-            step,
-            log,
-        })
-    }
-
-    /// The lower bound.
-    pub fn low(&self) -> i64 {
-        self.low
-    }
-
-    /// The upper bound.
-    pub fn high(&self) -> i64 {
-        self.high
-    }
-
-    /// From each number to the next.
-    pub fn step(&self) -> i64 {
-        self.step
-    }
-
-    /// Whether small numbers are as likely as large ones, octave for octave.
-    pub fn is_log(&self) -> bool {
-        self.log
-    }
-
-    fn sample(&self, rng: &mut impl Rng) -> i64 {
-        if self.log {
-            let (low, high) = (self.low as f64 - 0.5, self.high as f64 + 0.5);
-            let share: f64 = rng.random();
-            let value = log_uniform(low, high, share).round();
-            return (value as i64).clamp(self.low, self.high);
-        }
-        let steps = (self.high - self.low) / self.step;
-        self.low + self.step * rng.random_range(0..=steps)
-    }
-}
-
-/// The point at `share` of the way from `low` to `high` on a log scale. `libm`, because the platform's
-/// own logarithm may differ in the last bit from one server to the next.
-fn log_uniform(low: f64, high: f64, share: f64) -> f64 {
-    let (low, high) = (libm::log(low), libm::log(high));
-    libm::exp(low + share * (high - low))
-}
-
-fn check_order(low: f64, high: f64, log: bool) -> Result<(), SpaceError> {
-    if low > high {
-        Err(SpaceError::Empty { low, high })
-    } else if log && low <= 0.0 {
-        Err(SpaceError::LogOfZero { low })
-    } else {
-        Ok(())
-    }
-}
-
-/// A set of values without order.
+/// One hyper-parameter of a space.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Choices(Vec<Value>);
-
-impl Choices {
-    /// One of `values`, each as likely.
-    ///
-    /// # Errors
-    /// No value, or one twice.
-    pub fn new(values: Vec<Value>) -> Result<Self, SpaceError> {
-        let repeated = values
-            .iter()
-            .enumerate()
-            .any(|(i, value)| values[..i].contains(value));
-        if values.is_empty() || repeated {
-            return Err(SpaceError::Choices);
-        }
-        Ok(Self(values))
-    }
-
-    /// The values, in the order given.
-    pub fn values(&self) -> &[Value] {
-        &self.0
-    }
+pub struct Parameter {
+    /// The values it may take.
+    #[serde(flatten)]
+    pub distribution: Distribution,
+    /// When a trial has it; always, where there are no conditions.
+    #[serde(default, skip_serializing_if = "Conditions::is_empty")]
+    pub when: Conditions,
 }
 
-/// The values that one hyper-parameter may take.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Distribution {
-    /// Real numbers.
-    Float(FloatRange),
-    /// Whole numbers.
-    Int(IntRange),
-    /// Names, switches, or numbers without order.
-    Categorical {
-        /// The values.
-        choices: Choices,
-    },
-    /// The same value in every trial.
-    Fixed {
-        /// The value.
-        value: Value,
-    },
-}
-
-impl Distribution {
-    /// One value, drawn from `rng`.
-    pub fn sample(&self, rng: &mut impl Rng) -> Value {
-        match self {
-            Self::Float(range) => Value::Float(range.sample(rng)),
-            Self::Int(range) => Value::Int(range.sample(rng)),
-            Self::Categorical { choices } => {
-                choices.0[rng.random_range(0..choices.0.len())].clone()
-            }
-            Self::Fixed { value } => value.clone(),
-        }
-    }
-
-    /// Whether a trial may have this value.
-    pub fn contains(&self, value: &Value) -> bool {
-        match (self, value) {
-            (Self::Float(range), Value::Float(value)) => (range.low..=range.high).contains(value),
-            (Self::Int(range), Value::Int(value)) => {
-                (range.low..=range.high).contains(value) && (value - range.low) % range.step == 0
-            }
-            (Self::Categorical { choices }, value) => choices.0.contains(value),
-            (Self::Fixed { value: fixed }, value) => fixed == value,
-            _ => false,
-        }
-    }
-
-    /// Values that stand for all others: where these are valid, all are. The edges, and between
-    /// them a number that is not whole, or every number of a short range.
-    pub fn probes(&self) -> Vec<Value> {
-        match self {
-            Self::Float(FloatRange { low, high, .. }) => {
-                let between = low + (high - low) * 0.381_966_011_250_105;
-                [*low, between, *high].map(Value::Float).to_vec()
-            }
-            Self::Int(IntRange {
-                low, high, step, ..
-            }) => {
-                let step = usize::try_from(*step).unwrap_or(usize::MAX);
-                let first = (*low..=*high).step_by(step).take(MOST_PROBES);
-                first.chain([*high]).map(Value::Int).collect()
-            }
-            Self::Categorical { choices } => choices.0.clone(),
-            Self::Fixed { value } => vec![value.clone()],
+impl From<Distribution> for Parameter {
+    fn from(distribution: Distribution) -> Self {
+        Self {
+            distribution,
+            when: Conditions::default(),
         }
     }
 }
 
-/// Whole numbers of a range that are probed one by one.
-const MOST_PROBES: usize = 64;
-
-/// The hyper-parameters of a study by name.
+/// The hyper-parameters of a study by name. Conditions name others of the same space, with values
+/// that these can have, and never lead back to where they began.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Space(pub BTreeMap<String, Distribution>);
+#[serde(
+    try_from = "BTreeMap<String, Parameter>",
+    into = "BTreeMap<String, Parameter>"
+)]
+pub struct Space(BTreeMap<String, Parameter>);
+
+impl TryFrom<BTreeMap<String, Parameter>> for Space {
+    type Error = ConditionError;
+
+    fn try_from(parameters: BTreeMap<String, Parameter>) -> Result<Self, ConditionError> {
+        condition::check(&parameters)?;
+        Ok(Self(parameters))
+    }
+}
+
+impl From<Space> for BTreeMap<String, Parameter> {
+    fn from(space: Space) -> Self {
+        space.0
+    }
+}
+
+/// Hyper-parameters that every trial has.
+impl FromIterator<(String, Distribution)> for Space {
+    fn from_iter<I: IntoIterator<Item = (String, Distribution)>>(distributions: I) -> Self {
+        let parameters = distributions.into_iter();
+        Self(parameters.map(|(name, of)| (name, of.into())).collect())
+    }
+}
+
+/// A hyper-parameter of a setting that the setting's own values rule out.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("`{name}` is only there with {when}")]
+pub struct InactiveError {
+    /// The hyper-parameter.
+    pub name: String,
+    /// What it asks for.
+    pub when: Conditions,
+}
 
 impl Space {
-    /// One setting, drawn from `rng` in the order of the names.
-    pub fn sample(&self, rng: &mut impl Rng) -> Parameters {
+    /// Names and the values that they may take, in the order of names.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Distribution)> {
         self.0
             .iter()
-            .map(|(name, distribution)| (name.clone(), distribution.sample(rng)))
-            .collect()
+            .map(|(name, parameter)| (name, &parameter.distribution))
+    }
+
+    /// Names with all that is said of them, in order.
+    pub fn parameters(&self) -> &BTreeMap<String, Parameter> {
+        &self.0
+    }
+
+    /// The values that a hyper-parameter may take.
+    pub fn distribution(&self, name: &str) -> Option<&Distribution> {
+        self.0.get(name).map(|parameter| &parameter.distribution)
+    }
+
+    /// Whether a trial with this setting has the hyper-parameter: its conditions hold, and those of
+    /// the hyper-parameters that they name.
+    pub fn is_active(&self, name: &str, setting: &Parameters) -> bool {
+        let holds = |(parent, values): (&String, &[Value])| {
+            let value = setting.get(parent);
+            value.is_some_and(|value| values.contains(value)) && self.is_active(parent, setting)
+        };
+        let parameter = self.0.get(name);
+        parameter.is_some_and(|parameter| parameter.when.iter().all(holds))
+    }
+
+    /// Whether others depend on the hyper-parameter.
+    pub(crate) fn decides(&self, name: &str) -> bool {
+        let depends =
+            |parameter: &Parameter| parameter.when.iter().any(|(parent, _)| parent == name);
+        self.0.values().any(depends)
+    }
+
+    /// Over how many others the hyper-parameter depends on one that depends on nothing.
+    pub(crate) fn depth(&self, name: &str) -> u32 {
+        let conditions = self.0.get(name).into_iter();
+        let parents = conditions.flat_map(|parameter| parameter.when.iter());
+        parents
+            .map(|(parent, _)| 1 + self.depth(parent))
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The setting without what its own values rule out.
+    #[must_use]
+    pub fn active(&self, mut setting: Parameters) -> Parameters {
+        let ruled_out: Vec<&String> = self
+            .0
+            .iter()
+            .filter(|(name, parameter)| {
+                !parameter.when.is_empty() && !self.is_active(name, &setting)
+            })
+            .map(|(name, _)| name)
+            .collect();
+        for name in ruled_out {
+            setting.remove(name);
+        }
+        setting
+    }
+
+    /// The space whose trials all have these values.
+    #[must_use]
+    pub fn pinned(&self, own: &Parameters) -> Self {
+        let mut pinned = self.clone();
+        for (name, value) in own {
+            if let Some(parameter) = pinned.0.get_mut(name) {
+                let value = value.clone();
+                parameter.distribution = Distribution::Fixed { value };
+            }
+        }
+        pinned
+    }
+
+    /// Whether every trial that has the values of `own` has all hyper-parameters that it names.
+    ///
+    /// # Errors
+    /// The first that a trial might be without.
+    pub fn check_own(&self, own: &Parameters) -> Result<(), InactiveError> {
+        let mut known = own.clone();
+        for (name, distribution) in self.iter() {
+            if let Distribution::Fixed { value } = distribution {
+                known.entry(name.clone()).or_insert_with(|| value.clone());
+            }
+        }
+        let parameters = own.keys().filter_map(|name| self.0.get_key_value(name));
+        for (name, parameter) in parameters {
+            if !self.is_active(name, &known) {
+                return Err(InactiveError {
+                    name: name.clone(),
+                    when: parameter.when.clone(),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// One setting, drawn from `rng` in the order of the names, also for those that it will be
+    /// without: a condition changes nothing about the others.
+    pub fn sample(&self, rng: &mut impl Rng) -> Parameters {
+        let values = self
+            .iter()
+            .map(|(name, distribution)| (name.clone(), distribution.sample(rng)));
+        self.active(values.collect())
+    }
+
+    /// Names of the hyper-parameters that may differ from trial to trial, sorted.
+    pub fn swept(&self) -> impl Iterator<Item = &str> {
+        let swept = self
+            .0
+            .iter()
+            .filter(|(_, distribution)| !matches!(distribution, Distribution::Fixed { .. }));
+        swept.map(|(name, _)| name.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-    use rand::SeedableRng;
-    use rand_chacha::ChaCha8Rng;
-
     use super::*;
 
-    fn distributions() -> impl Strategy<Value = Distribution> {
-        let float = (-1e6..1e6_f64, 0.0..1e6_f64)
-            .prop_map(|(low, width)| FloatRange::new(low, low + width, false));
-        let log_float = (1e-9..1.0_f64, 1.0..1e6_f64)
-            .prop_map(|(low, factor)| FloatRange::new(low, low * factor, true));
-        let int = (-1000..1000_i64, 1..9_i64, 0..100_i64)
-            .prop_map(|(low, step, steps)| IntRange::new(low, low + step * steps, step, false));
-        let log_int = (1..1000_i64, 0..100_000_i64)
-            .prop_map(|(low, width)| IntRange::new(low, low + width, 1, true));
-        prop_oneof![
-            float.prop_map(|range| Distribution::Float(range.unwrap())),
-            log_float.prop_map(|range| Distribution::Float(range.unwrap())),
-            int.prop_map(|range| Distribution::Int(range.unwrap())),
-            log_int.prop_map(|range| Distribution::Int(range.unwrap())),
-        ]
+    fn parameter(json: &str) -> Parameter {
+        serde_json::from_str(json).unwrap()
     }
 
-    proptest! {
-        #[test]
-        fn samples_stay_in_bounds(distribution in distributions(), seed: u64) {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            for _ in 0..50 {
-                let value = distribution.sample(&mut rng);
-                prop_assert!(distribution.contains(&value), "{value} not in {distribution:?}");
-            }
+    /// `a` decides about `b`, and `b` about `c`.
+    fn nested() -> Space {
+        let parameters = [
+            ("a", r#"{"type": "categorical", "choices": ["x", "y"]}"#),
+            (
+                "b",
+                r#"{"type": "int", "low": 1, "high": 3, "step": 1, "log": false, "when": {"a": ["x"]}}"#,
+            ),
+            (
+                "c",
+                r#"{"type": "float", "low": 0.0, "high": 1.0, "log": false, "when": {"b": [2, 3]}}"#,
+            ),
+        ];
+        let parameters = parameters.map(|(name, json)| (name.to_owned(), parameter(json)));
+        Space::try_from(BTreeMap::from(parameters)).unwrap()
+    }
+
+    fn setting(json: &str) -> Parameters {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_setting_keeps_what_its_values_allow() {
+        let cases = [
+            (
+                r#"{"a": "x", "b": 2, "c": 0.5}"#,
+                r#"{"a": "x", "b": 2, "c": 0.5}"#,
+            ),
+            (r#"{"a": "x", "b": 1, "c": 0.5}"#, r#"{"a": "x", "b": 1}"#),
+            (r#"{"a": "y", "b": 2, "c": 0.5}"#, r#"{"a": "y"}"#),
+            (r#"{"a": "y", "c": 0.5}"#, r#"{"a": "y"}"#),
+        ];
+        for (whole, active) in cases {
+            assert_eq!(nested().active(setting(whole)), setting(active));
         }
     }
 
     #[test]
-    fn log_scales_favour_no_octave() {
-        let range = FloatRange::new(1e-4, 1e-1, true).unwrap();
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let below = (0..3000).filter(|_| range.sample(&mut rng) < 1e-3).count();
-        assert!(
-            (850..1150).contains(&below),
-            "{below} of 3000 in the lowest of three decades"
-        );
+    fn an_own_setting_names_what_its_hyperparameters_depend_on() {
+        let check = |own| nested().check_own(&setting(own));
+        assert_eq!(check(r#"{"a": "x", "b": 2, "c": 0.5}"#), Ok(()));
+        assert_eq!(check(r#"{"a": "y"}"#), Ok(()));
+        let refusal = check(r#"{"a": "y", "b": 2}"#).unwrap_err().to_string();
+        assert_eq!(refusal, "`b` is only there with a = x");
+        let refusal = check(r#"{"b": 2}"#).unwrap_err().to_string();
+        assert_eq!(refusal, "`b` is only there with a = x");
+        let refusal = check(r#"{"a": "x", "c": 0.5}"#).unwrap_err().to_string();
+        assert_eq!(refusal, "`c` is only there with b = 2 or 3");
     }
 
     #[test]
-    fn impossible_ranges_can_not_be_built() {
-        assert!(matches!(
-            FloatRange::new(2.0, 1.0, false),
-            Err(SpaceError::Empty { .. })
-        ));
-        assert!(matches!(
-            FloatRange::new(0.0, 1.0, true),
-            Err(SpaceError::LogOfZero { .. })
-        ));
-        assert!(matches!(
-            FloatRange::new(f64::NAN, 1.0, false),
-            Err(SpaceError::NotFinite { .. })
-        ));
-        assert!(matches!(
-            IntRange::new(1, 8, 2, false),
-            Err(SpaceError::Step { .. })
-        ));
-        assert!(matches!(
-            IntRange::new(1, 8, 0, false),
-            Err(SpaceError::Step { .. })
-        ));
-        assert!(matches!(
-            IntRange::new(1, 9, 2, true),
-            Err(SpaceError::StepAndLog)
-        ));
-        assert!(IntRange::new(i64::MIN, i64::MAX, 1, false).is_err());
-        assert!(matches!(Choices::new(vec![]), Err(SpaceError::Choices)));
-        let twice = vec![Value::Int(1), Value::Int(1)];
-        assert!(matches!(Choices::new(twice), Err(SpaceError::Choices)));
+    fn a_pinned_space_has_what_its_values_allow() {
+        let pinned = nested().pinned(&setting(r#"{"a": "y"}"#));
+        let mut rng = rand_chacha::ChaCha8Rng::from_seed([7; 32]);
+        assert_eq!(pinned.sample(&mut rng), setting(r#"{"a": "y"}"#));
     }
+
+    #[test]
+    fn spaces_survive_a_round_trip_through_json() {
+        let json = serde_json::to_string(&nested()).unwrap();
+        assert_eq!(serde_json::from_str::<Space>(&json).unwrap(), nested());
+        let from_before = r#"{"x": {"type": "float", "low": 0.0, "high": 1.0, "log": true}}"#;
+        let space: Space = serde_json::from_str(from_before).unwrap();
+        assert!(space.parameters()["x"].when.is_empty());
+    }
+
+    use rand::SeedableRng;
 }

@@ -1,9 +1,11 @@
 //! A study: what is searched, where, how, and how far.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
-use crate::{History, Objective, Pruner, SamplerKind, Space, Trial, sampler};
+use crate::{Grid, History, Objective, Pruner, SamplerKind, Space, Trial, sampler};
 
 /// Where a study stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,9 @@ pub struct Study {
     pub pruner: Pruner,
     /// Settings of the operator's own; the first trials take them, what they leave out is sampled.
     pub enqueued: Vec<Parameters>,
+    /// Trials after those that took settings of the operator's own, as far as the sampler counts them.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub own: BTreeSet<TrialNumber>,
     /// What is searched.
     pub space: Space,
 }
@@ -84,13 +89,38 @@ impl Study {
             wall_secs,
             target_score,
         } = self.budget;
+        let most = self.most_trials().unwrap_or(u32::MAX);
         self.budget = Budget {
-            trials: extension.trials.unwrap_or(trials),
+            trials: extension.trials.unwrap_or(trials).min(most),
             wall_secs: extension.wall_secs.or(wall_secs),
             target_score: extension.target_score.or(target_score),
         };
         self.weight = extension.weight.unwrap_or(self.weight);
         self
+    }
+
+    /// The same study after trial `number` took a setting of the operator's own. A budget that is used
+    /// up grows by one, and so does one that was the whole of a grid.
+    #[must_use]
+    pub fn with_own(mut self, number: TrialNumber) -> Self {
+        let is_whole = self.most_trials() == Some(self.budget.trials);
+        if is_whole || number.0 >= self.budget.trials {
+            self.budget.trials += 1;
+        }
+        if self.sampler == SamplerKind::Grid {
+            self.own.insert(number);
+        }
+        self
+    }
+
+    /// How many trials there can be: all settings of a grid, and the operator's own.
+    pub fn most_trials(&self) -> Option<u32> {
+        if self.sampler != SamplerKind::Grid {
+            return None;
+        }
+        let size = Grid::new(&self.space).ok()?.size();
+        let own = self.enqueued.len() + self.own.len();
+        Some(size.saturating_add(u32::try_from(own).unwrap_or(u32::MAX)))
     }
 
     /// The setting of trial `number`: the operator's where one is enqueued, else the sampler's.
@@ -100,16 +130,29 @@ impl Study {
     }
 
     /// A setting of the operator's own for trial `number`, with the sampler's choice of what it leaves
-    /// out.
+    /// out, and without what it rules out.
     pub fn complete(
         &self,
         own: &Parameters,
         history: History<'_>,
         number: TrialNumber,
     ) -> Parameters {
-        let mut setting = sampler(self.sampler).suggest(&self.space, history, self.seed, number);
-        setting.extend(own.clone());
-        setting
+        let number = match self.sampler {
+            SamplerKind::Grid => self.place(number),
+            _ => number,
+        };
+        let sampler = sampler(self.sampler);
+        if own.is_empty() {
+            return sampler.suggest(&self.space, history, self.seed, number);
+        }
+        sampler.suggest(&self.space.pinned(own), history, self.seed, number)
+    }
+
+    /// How many settings the sampler chose before trial `number`.
+    fn place(&self, number: TrialNumber) -> TrialNumber {
+        let own = self.enqueued.len() + self.own.range(..number).count();
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
+        TrialNumber(number.0.saturating_sub(own))
     }
 
     /// Epochs after which a new trial rests first. The operator's own are trained to their end.
@@ -157,7 +200,8 @@ mod tests {
             sampler: SamplerKind::Random,
             pruner: Pruner::None,
             enqueued: vec![[("a".to_owned(), Value::Int(9))].into()],
-            space: Space([("a".to_owned(), fixed(1)), ("b".to_owned(), fixed(2))].into()),
+            own: BTreeSet::new(),
+            space: Space::from_iter([("a".to_owned(), fixed(1)), ("b".to_owned(), fixed(2))]),
         };
         let timeline = Timeline::new(study.objective);
         let setting = |number| study.suggest(timeline.history(), TrialNumber(number));

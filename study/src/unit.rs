@@ -32,6 +32,34 @@ impl Distribution {
         }
     }
 
+    /// The values that a grid tries, in order; none of real numbers without `points`.
+    pub(crate) fn grid_values(&self) -> Option<Vec<Value>> {
+        let spread = |points: u32| -> Vec<Value> {
+            let last = f64::from(points.saturating_sub(1));
+            let mut values: Vec<Value> = (0..points)
+                .map(|place| {
+                    if points == 1 {
+                        0.5
+                    } else {
+                        f64::from(place) / last
+                    }
+                })
+                .map(|share| self.at(share))
+                .collect();
+            values.dedup();
+            values
+        };
+        Some(match self {
+            Self::Float(range) => spread(range.points()?),
+            Self::Int(range) => match range.points() {
+                Some(points) => spread(points),
+                None => range.values().take(MOST_VALUES).map(Value::Int).collect(),
+            },
+            Self::Categorical { choices } => choices.values().to_vec(),
+            Self::Fixed { value } => vec![value.clone()],
+        })
+    }
+
     /// How far along a number is, from 0 to 1; one outside of the range counts as its bound. None for
     /// what is no number here: choices, and values of another kind.
     pub(crate) fn share_of(&self, value: &Value) -> Option<f64> {
@@ -58,6 +86,9 @@ impl Distribution {
         Some(if share.is_nan() { 0.5 } else { share })
     }
 }
+
+/// More values than any grid has settings.
+const MOST_VALUES: usize = 1 << 20;
 
 /// Half a step beyond the bounds, so that they are as likely as what lies between.
 fn edges(low: i64, high: i64, step: i64) -> (f64, f64) {

@@ -27,7 +27,7 @@ fn choices(names: &[&str]) -> Distribution {
 
 fn space<const N: usize>(distributions: [(&str, Distribution); N]) -> Space {
     let named = distributions.map(|(name, distribution)| (name.to_owned(), distribution));
-    Space(named.into())
+    Space::from_iter(named)
 }
 
 fn check(
@@ -85,7 +85,7 @@ fn recorded_trainings() {
             };
             (name.clone(), value)
         };
-        let setting = space.0.iter().map(parameter).collect();
+        let setting = space.iter().map(parameter).collect();
         let right: f64 = row["validation_9"].parse().unwrap();
         (setting, right / 5_000.0)
     };

@@ -15,6 +15,8 @@ export interface Environment {
   pages: string;
   /** Folder of MNIST's four files, where there is one. */
   mnist: string | undefined;
+  /** Folder of a MobileNet's weights, its labels and photos, where there is one. */
+  imagenet: string | undefined;
 }
 
 const root = resolve(import.meta.dirname, "../..");
@@ -27,7 +29,13 @@ export function environment(): Environment {
     server: existing("TABSWEEP_SERVER", resolve(root, "target/release/tabsweep")),
     pages: existing("TABSWEEP_PAGES", resolve(root, "web/dist")),
     mnist: process.env["TABSWEEP_MNIST_DIR"],
+    imagenet: process.env["TABSWEEP_IMAGENET_DIR"],
   };
+}
+
+/** The program that fills a stopped server's database with made-up trials. */
+export function madeUpTrials(): string {
+  return existing("TABSWEEP_MADE_UP_TRIALS", resolve(root, "target/release/examples/many_trials"));
 }
 
 /** The trainer as a program of its own, in two builds. */

@@ -1,11 +1,12 @@
 // The real server as a process: started, killed, stopped, and started again where it was. Ends only
 // the process that it started itself.
 
-import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { execFile, spawn, type ChildProcessByStdio } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
+import { promisify } from "node:util";
 
 import { Api } from "./api";
 import { environment } from "./environment";
@@ -16,6 +17,8 @@ export interface ServerOptions {
   study: string;
   /** More of the server's flags. */
   flags?: readonly string[];
+  /** Folder of the pages; the built ones if it is not given. */
+  pages?: string;
 }
 
 type Process = ChildProcessByStdio<null, Readable, Readable>;
@@ -41,8 +44,9 @@ export class Server {
   }
 
   /** Starts a server on an empty state folder and a free port. */
-  static async start({ study, flags = [] }: ServerOptions): Promise<Server> {
+  static async start({ study, flags: more = [], pages = environment().pages }: ServerOptions): Promise<Server> {
     const folder = temporaryFolder();
+    const flags = ["--pages", pages, ...more];
     const file = join(folder, "study.toml");
     writeFileSync(file, study);
     const run = new Run(["--listen", "127.0.0.1:0", "--study", file, ...inFolder(folder), ...flags]);
@@ -85,15 +89,34 @@ export class Server {
     removeFolder(this.#folder);
   }
 
+  /** The operator's token. */
+  get adminToken(): string {
+    return readFileSync(this.#tokenFile, "utf8").trim();
+  }
+
+  /** The database's file. */
+  get database(): string {
+    return join(this.#folder, "state", "tabsweep.sqlite3");
+  }
+
   /** Creates one more study; its id. */
   async createStudy(study: string): Promise<number> {
-    const token = readFileSync(join(this.#folder, "state", "admin-token"), "utf8").trim();
-    return this.api.createStudy(study, token);
+    return this.api.createStudy(study, this.adminToken);
+  }
+
+  /** Adds the pretrained model in a folder, as an operator does. */
+  async addBundle(folder: string): Promise<void> {
+    const where = ["--server", this.url, "--admin-token-file", this.#tokenFile];
+    await promisify(execFile)(environment().server, ["model", "add", folder, ...where]);
+  }
+
+  get #tokenFile(): string {
+    return join(this.#folder, "state", "admin-token");
   }
 }
 
 function inFolder(folder: string): string[] {
-  return ["--state", join(folder, "state"), "--pages", environment().pages];
+  return ["--state", join(folder, "state")];
 }
 
 /** One process from start to exit. */

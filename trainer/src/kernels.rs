@@ -18,7 +18,9 @@ pub mod activation;
 pub mod batch_norm;
 pub mod convolution;
 pub mod cross_entropy;
+pub mod depthwise;
 pub mod matrix;
+pub mod pointwise;
 #[cfg(test)]
 mod reference;
 pub mod sparse;

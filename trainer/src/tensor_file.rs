@@ -1,6 +1,7 @@
 //! Decides how tensors are written to and read from safetensors bytes: same tensors, same bytes;
 //! and every fault of bytes from a stranger has a name. It does not know what the tensors mean.
 
+use half::f16;
 pub use safetensors::Dtype;
 use safetensors::tensor::{SafeTensors, TensorView};
 use thiserror::Error;
@@ -139,17 +140,35 @@ impl<'a> TensorFile<'a> {
     /// If it is missing, of another type or shape, or not finite.
     pub fn floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TensorFileError> {
         let (values, _) = self.bytes(name, Dtype::F32, shape)?.as_chunks::<4>();
-        let values: Vec<f32> = values
-            .iter()
-            .map(|&bytes| f32::from_le_bytes(bytes))
-            .collect();
-        if values.iter().all(|value| value.is_finite()) {
-            Ok(values)
-        } else {
-            Err(TensorFileError::NotFinite {
-                name: name.to_owned(),
-            })
+        let values = values.iter().map(|&bytes| f32::from_le_bytes(bytes));
+        all_finite(name, values.collect())
+    }
+
+    /// As [`TensorFile::floats`], but the file may hold half precision, which is widened.
+    ///
+    /// # Errors
+    /// As [`TensorFile::floats`].
+    pub fn widened_floats(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TensorFileError> {
+        match self.bytes(name, Dtype::F16, shape) {
+            Err(TensorFileError::WrongType { .. }) => self.floats(name, shape),
+            halves => {
+                let (values, _) = halves?.as_chunks::<2>();
+                let values = values
+                    .iter()
+                    .map(|&bytes| f16::from_le_bytes(bytes).to_f32());
+                all_finite(name, values.collect())
+            }
         }
+    }
+}
+
+fn all_finite(name: &str, values: Vec<f32>) -> Result<Vec<f32>, TensorFileError> {
+    if values.iter().all(|value| value.is_finite()) {
+        Ok(values)
+    } else {
+        Err(TensorFileError::NotFinite {
+            name: name.to_owned(),
+        })
     }
 }
 

@@ -7,6 +7,7 @@ mod handwriting;
 mod http;
 mod lender;
 mod pacing;
+mod photo;
 mod preparation;
 mod scored;
 mod session;
@@ -17,6 +18,7 @@ mod turn;
 pub use classifier::Classifier;
 pub use handwriting::Handwriting;
 pub use lender::Lender;
+pub use photo::{PhotoClassifier, PhotoLabel};
 pub use session::Session;
 use wasm_bindgen::prelude::*;
 

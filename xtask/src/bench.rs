@@ -17,6 +17,7 @@ mod recorded;
 mod report;
 mod request;
 mod runner;
+mod samplers;
 mod setup;
 mod simulation;
 mod sweep;
@@ -38,6 +39,7 @@ use crate::bench::pruners::PrunerOptions;
 use crate::bench::recipe::RecipeError;
 use crate::bench::recorded::RecordedError;
 use crate::bench::runner::RunnerError;
+use crate::bench::samplers::{SamplerError, SamplerOptions};
 use crate::bench::sweep::SweepOptions;
 use crate::bench::train::TrainOptions;
 use crate::process::ProcessError;
@@ -56,6 +58,8 @@ pub enum BenchTask {
     Sweep(SweepOptions),
     /// Records learning curves on MNIST, for samplers and pruners to be measured on
     Curves(CurveOptions),
+    /// How close samplers come to the best, beside Optuna's
+    Samplers(SamplerOptions),
     /// How much training pruners save, on recorded learning curves
     Pruners(PrunerOptions),
     /// Which hyper-parameters decide, on recorded learning curves, and the time it takes to tell
@@ -68,6 +72,9 @@ pub enum BenchError {
     /// A load could not be measured.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Optuna could not be measured beside.
+    #[error(transparent)]
+    Sampler(#[from] SamplerError),
     /// Something that is measured with could not be built. What, has been said.
     #[error("what is measured with could not be built")]
     NotSetUp,
@@ -127,6 +134,7 @@ pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
         BenchTask::Load(options) => load::measure(workspace, options),
         BenchTask::Sweep(options) => sweep::measure(workspace, options),
         BenchTask::Curves(options) => curves::record(workspace, options),
+        BenchTask::Samplers(options) => samplers::measure(workspace, options),
         BenchTask::Pruners(options) => pruners::measure(workspace, options),
         BenchTask::Importance(options) => importance::measure(workspace, options),
     };

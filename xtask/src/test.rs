@@ -24,9 +24,14 @@ use crate::workspace::Workspace;
 
 /// Tells all tests where the files of MNIST lie.
 const MNIST_VARIABLE: &str = "TABSWEEP_MNIST_DIR";
+/// The same for a network trained on ImageNet, and photos that it labels.
+const IMAGENET_VARIABLE: &str = "TABSWEEP_IMAGENET_DIR";
+
+/// An example of the server's package: fills a database with trials that nobody trained.
+const MADE_UP_TRIALS: &str = "many_trials";
 
 /// What to test, and with what.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct TestOptions {
     /// Runs one kind of tests only, with what it needs
     #[arg(long)]
@@ -37,6 +42,20 @@ pub struct TestOptions {
     /// Folder with the four files of MNIST; without it, tests on real MNIST are skipped
     #[arg(long, value_name = "DIR", env = MNIST_VARIABLE)]
     mnist: Option<PathBuf>,
+    /// Folder with a MobileNet's weights, its labels and photos with the labels that they should get;
+    /// without it, tests on real photos are skipped
+    #[arg(long, value_name = "DIR", env = IMAGENET_VARIABLE)]
+    imagenet: Option<PathBuf>,
+}
+
+/// Real data that tests use where it lies.
+#[derive(Debug)]
+struct RealData {
+    what: &'static str,
+    option: &'static str,
+    variable: &'static str,
+    /// Absolute.
+    folder: Option<PathBuf>,
 }
 
 /// A kind of tests that can be asked for.
@@ -143,6 +162,12 @@ const STAGES: [TestStage; 20] = [
         work: |bench| bench.cargo(&["test", "--release", "--no-run", "--test", "app"]),
     },
     TestStage {
+        name: "made-up trials",
+        purpose: Purpose::Setup,
+        needs: &["server"],
+        work: |bench| bench.cargo(&["build", "--release", "--example", MADE_UP_TRIALS]),
+    },
+    TestStage {
         name: "trainers",
         purpose: Purpose::Setup,
         needs: &[],
@@ -194,7 +219,14 @@ const STAGES: [TestStage; 20] = [
     TestStage {
         name: "tests of the whole system",
         purpose: Purpose::SlowTest(Kind::System),
-        needs: &["server", "trainers", "npm packages", "pages", "Chromium"],
+        needs: &[
+            "server",
+            "made-up trials",
+            "trainers",
+            "npm packages",
+            "pages",
+            "Chromium",
+        ],
         work: |bench| bench.system_tests(),
     },
 ];
@@ -202,18 +234,18 @@ const STAGES: [TestStage; 20] = [
 /// Runs the tests asked for, all of them whatever fails, and prints a table of how they ended.
 #[must_use]
 pub fn test(workspace: &Workspace, options: &TestOptions) -> ExitCode {
-    let mnist = match absolute(options.mnist.as_ref()) {
-        Ok(mnist) => mnist,
+    let data = match options.real_data() {
+        Ok(data) => data,
         Err(error) => {
-            eprintln!("the folder of MNIST can't be used: {error}");
+            eprintln!("a folder of real data can't be used: {error}");
             return ExitCode::FAILURE;
         }
     };
-    let bench = Bench { workspace, mnist };
-    bench.announce_mnist();
+    let bench = Bench { workspace, data };
+    bench.announce_data();
     let stages = run_all(&bench, &planned(options.only, options.quick));
     // Once more where nobody can miss it: the first line has long scrolled away.
-    bench.announce_mnist();
+    bench.announce_data();
     println!("\n{stages}");
     if stages.all_well() {
         ExitCode::SUCCESS
@@ -222,8 +254,39 @@ pub fn test(workspace: &Workspace, options: &TestOptions) -> ExitCode {
     }
 }
 
-fn absolute(folder: Option<&PathBuf>) -> std::io::Result<Option<PathBuf>> {
-    folder.map(fs::canonicalize).transpose()
+impl TestOptions {
+    fn real_data(&self) -> std::io::Result<[RealData; 2]> {
+        let absolute = |folder: &Option<PathBuf>| folder.as_ref().map(fs::canonicalize).transpose();
+        Ok([
+            RealData {
+                what: "MNIST",
+                option: "--mnist",
+                variable: MNIST_VARIABLE,
+                folder: absolute(&self.mnist)?,
+            },
+            RealData {
+                what: "photos",
+                option: "--imagenet",
+                variable: IMAGENET_VARIABLE,
+                folder: absolute(&self.imagenet)?,
+            },
+        ])
+    }
+}
+
+impl RealData {
+    fn announce(&self) {
+        let Self { what, option, .. } = self;
+        match &self.folder {
+            Some(folder) => eprintln!("real {what}: {}", folder.display()),
+            None => {
+                let what = what.to_uppercase();
+                let line =
+                    format!("TESTS ON REAL {what} ARE SKIPPED: name a folder with {option} DIR");
+                eprintln!("{}", style(line).yellow().bold());
+            }
+        }
+    }
 }
 
 /// The stages asked for and those they build on, in order.
@@ -269,29 +332,25 @@ impl TestStage {
 /// What all stages work with.
 struct Bench<'a> {
     workspace: &'a Workspace,
-    /// Absolute path of the folder with MNIST's files.
-    mnist: Option<PathBuf>,
+    data: [RealData; 2],
 }
 
 impl Bench<'_> {
-    fn announce_mnist(&self) {
-        match &self.mnist {
-            Some(folder) => eprintln!("real MNIST: {}", folder.display()),
-            None => {
-                let line = "TESTS ON REAL MNIST ARE SKIPPED: name its folder with --mnist DIR";
-                eprintln!("{}", style(line).yellow().bold());
-            }
+    fn announce_data(&self) {
+        for data in &self.data {
+            data.announce();
         }
     }
 
-    fn mnist_variable(&self) -> Option<(&'static str, OsString)> {
-        let folder = self.mnist.clone()?;
-        Some((MNIST_VARIABLE, folder.into()))
+    /// Where real data lies, for tests.
+    fn variables(&self) -> impl Iterator<Item = (&'static str, OsString)> {
+        let known = |data: &RealData| Some((data.variable, data.folder.clone()?.into()));
+        self.data.iter().filter_map(known)
     }
 
     fn cargo_command(&self, arguments: &[&str]) -> Command {
         let mut command = cargo::active(self.workspace);
-        command.args(arguments).envs(self.mnist_variable());
+        command.args(arguments).envs(self.variables());
         command
     }
 
@@ -331,7 +390,7 @@ impl Bench<'_> {
         script: &str,
         mut variables: Vec<(&str, OsString)>,
     ) -> Result<Success, StageError> {
-        variables.extend(self.mnist_variable());
+        variables.extend(self.variables());
         node::run_script(self.workspace, package, script, &variables)?;
         Ok(Success::Done)
     }
@@ -379,6 +438,7 @@ impl Bench<'_> {
             (chromium::VARIABLE, chromium::found_or_installed()?.into()),
             ("TABSWEEP_SERVER", workspace.server().into()),
             ("TABSWEEP_PAGES", workspace.pages().into()),
+            ("TABSWEEP_MADE_UP_TRIALS", workspace.example(MADE_UP_TRIALS).into()),
             ("TABSWEEP_TRAINER", trainers::optimised(workspace).into()),
             ("TABSWEEP_UNOPTIMISED_TRAINER", unoptimised.into()),
         ];
@@ -418,6 +478,7 @@ mod tests {
             names(Some(Kind::System), false),
             [
                 "server",
+                "made-up trials",
                 "trainers",
                 "wasm module",
                 "npm packages",
@@ -475,7 +536,7 @@ mod tests {
         let workspace = Workspace::found().unwrap();
         let bench = Bench {
             workspace: &workspace,
-            mnist: None,
+            data: TestOptions::default().real_data().unwrap(),
         };
         let stages = run_all(&bench, &[&BROKEN, &DEPENDENT, &SOUND]);
         let table = stages.to_string();

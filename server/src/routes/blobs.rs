@@ -1,4 +1,4 @@
-//! Bytes by hash: data sets and verified weights for everybody, checkpoints for who goes on with
+//! Bytes by hash: data sets, verified weights and bundles for everybody, checkpoints for who goes on with
 //! them. Test labels for nobody.
 
 use axum::{
@@ -60,7 +60,7 @@ enum Access {
 }
 
 async fn access(app: &App, sha256: &Sha256, headers: &HeaderMap) -> Result<Access, Problem> {
-    if app.store.is_study_data(sha256).await? {
+    if app.store.is_study_data(sha256).await? || app.store.is_bundle_file(sha256).await? {
         return Ok(Access::Data);
     }
     if app.store.is_verified_weights(sha256).await? {

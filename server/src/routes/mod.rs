@@ -2,11 +2,13 @@
 
 mod auth;
 mod blobs;
+mod bundles;
 mod events;
 mod exports;
 mod health;
 mod models;
 mod pages;
+mod plots;
 mod reproduction;
 mod studies;
 mod trials;
@@ -21,7 +23,10 @@ use axum::{
     routing::{any, get},
 };
 use tower_http::compression::CompressionLayer;
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_axum::{
+    router::{OpenApiRouter, UtoipaMethodRouterExt},
+    routes,
+};
 
 use crate::{app::SharedApp, problem::Problem, socket};
 use exports::PagesFolder;
@@ -43,6 +48,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(trials::requeue))
         .routes(routes!(reproduction::show))
         .routes(routes!(events::events))
+        .routes(routes!(plots::trials))
+        .routes(routes!(plots::curves))
+        .routes(routes!(plots::work))
         .routes(routes!(exports::safetensors))
         .routes(routes!(exports::onnx))
         .routes(routes!(exports::page))
@@ -50,6 +58,9 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
+        .routes(
+            routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
+        )
         .routes(routes!(models::show))
         .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))

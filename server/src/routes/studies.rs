@@ -8,12 +8,15 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{Parameters, Seed, StudyId, TrialNumber, WorkerId};
-use tabsweep_study::{Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState};
+use tabsweep_study::{
+    Direction, Extension, Objective, Pruner, SamplerKind, Space, StudyState, Timestamp,
+};
 
 use super::{VolunteerName, auth::require_admin};
 use crate::{
     app::{App, SharedApp},
     operator::{self, OperatorError},
+    plots,
     problem::Problem,
     roster::Connected,
     store::{StoreError, StoredStudy, TrialCounts},
@@ -40,6 +43,8 @@ pub struct StudySummary {
     best: Option<Best>,
     /// When it was created, in milliseconds since 1970.
     created_millis: i64,
+    /// Seconds until its last trial ends at the pace of the last minutes; none where that can't be told.
+    secs_left: Option<u64>,
 }
 
 /// A study's leader.
@@ -254,6 +259,7 @@ impl From<OperatorError> for Problem {
             OperatorError::OutOfRange { .. }
             | OperatorError::UnknownParameter { .. }
             | OperatorError::OutsideSpace { .. }
+            | OperatorError::Inactive { .. }
             | OperatorError::Untrainable { .. } => Self::bad_request(error),
         }
     }
@@ -294,20 +300,39 @@ pub(super) async fn find(app: &App, id: u32) -> Result<StoredStudy, Problem> {
 
 async fn summary(app: &App, study: &StoredStudy) -> Result<StudySummary, StoreError> {
     let best = app.store.verified_trials(study.id, 1).await?.pop();
+    let counts = app.store.trial_counts(study).await?;
     Ok(StudySummary {
         id: study.id,
         name: study.study.name.clone(),
         dataset: study.data.name.clone(),
         state: study.state,
         trials: study.study.budget.trials,
-        counts: app.store.trial_counts(study).await?,
+        counts,
         best: best.map(|row| Best {
             trial: row.trial.number,
             validation_score: row.scores.validation,
             test_score: row.scores.test,
         }),
         created_millis: study.created.0,
+        secs_left: secs_left(app, study, counts).await?,
     })
+}
+
+/// Minutes whose pace says how long the rest will take.
+const PACE_MINUTES: i64 = 15;
+
+async fn secs_left(
+    app: &App,
+    study: &StoredStudy,
+    counts: TrialCounts,
+) -> Result<Option<u64>, StoreError> {
+    if study.state != StudyState::Running {
+        return Ok(None);
+    }
+    let now = app.clock.now();
+    let since = Timestamp(now.0 - PACE_MINUTES * 60_000);
+    let ends = app.store.ends_since(study.id, since).await?;
+    Ok(plots::secs_left(&ends, counts.left(), now))
 }
 
 async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError> {

@@ -1,6 +1,7 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod bundles;
 mod credit;
 mod database;
 mod events;
@@ -10,6 +11,7 @@ mod memory;
 mod next;
 mod numerics;
 mod operator;
+mod plots;
 mod rows;
 mod servers;
 mod studies;
@@ -25,9 +27,11 @@ use sqlx::{AnyPool, migrate::MigrateError};
 use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
+pub use bundles::StoredBundle;
 pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
+pub use plots::{EpochCount, EpochScore, Sample, SampledTrial, ScoreAt, Shift};
 pub use servers::{Adopted, Listener, Notice, ServerId};
 pub use studies::{DataManifest, StoredStudy, TrialCounts};
 pub use trials::{ClaimKind, ClaimRef, EpochRow, LeaseRow, ModelRow, TrialPage, VerifiedRow};

@@ -78,7 +78,7 @@ impl Store {
     }
 
     /// Queues a setting of the operator's own, completed by the sampler; it is trained to its end. A
-    /// budget that is used up grows by one, and a study that has finished runs again.
+    /// study that has finished runs again.
     ///
     /// # Errors
     /// The database failed.
@@ -95,12 +95,9 @@ impl Store {
         let number = TrialNumber(timeline.suggested());
         let parameters = stored.study.complete(own, timeline.history(), number);
         tx.memory().keep_timeline(id, timeline);
-        if number.0 >= stored.study.budget.trials {
-            let extension = Extension {
-                trials: Some(number.0 + 1),
-                ..Extension::default()
-            };
-            save_definition(&mut tx, id, &stored.study.clone().extended(extension)).await?;
+        let study = stored.study.clone().with_own(number);
+        if study != stored.study {
+            save_definition(&mut tx, id, &study).await?;
         }
         if stored.state == StudyState::Finished {
             save_study_state(&mut tx, id, StudyState::Running).await?;

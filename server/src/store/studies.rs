@@ -103,6 +103,11 @@ impl TrialCounts {
         self.waiting + self.running + self.checking + self.paused + self.ended()
     }
 
+    /// Trials that have not ended yet, those to come included.
+    pub fn left(&self) -> u32 {
+        self.unsuggested + self.suggested() - self.ended()
+    }
+
     fn ended(&self) -> u32 {
         self.verified + self.diverged + self.pruned + self.failed + self.cancelled
     }

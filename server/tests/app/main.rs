@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod blobs;
+mod bundles;
 mod claims;
 mod clocks;
 mod credit;
@@ -12,6 +13,7 @@ mod leases;
 mod limits;
 mod numerics;
 mod operator;
+mod plots;
 mod replay;
 mod restart;
 mod studies;

@@ -6,12 +6,12 @@ use tabsweep_protocol::{
     CheckpointRef, Epoch, NoWorkReason, Numerics, Outcome, Paused, ReleaseReason, StudyId,
     TrialNumber,
 };
-use tabsweep_server::store::{ClaimKind, ClaimRef, Heard, NextLease, Store, StoreError};
+use tabsweep_server::store::{ClaimKind, ClaimRef, Credit, Heard, NextLease, Store, StoreError};
 use tabsweep_study::{EventKind, Extension, StudyState, TrialState};
 
 use crate::support::{
-    NOW, NUMERICS, POLICY, Place, SCORES, ask, claim, cluster, data, finished, hash, later, lease,
-    study, volunteer, with_study,
+    NOW, NUMERICS, POLICY, Place, SCORES, WORK, ask, claim, cluster, data, finished, hash, later,
+    lease, study, volunteer, with_study,
 };
 
 macro_rules! contract {
@@ -87,7 +87,10 @@ async fn a_trial_lives_from_lease_to_leaderboard(place: Place) {
         number: checking.number,
         lease: token,
     };
-    store.verified(&verdict, SCORES, later(1)).await.unwrap();
+    store
+        .verified(&verdict, SCORES, WORK, later(1))
+        .await
+        .unwrap();
     let rows = store.verified_trials(study, 10).await.unwrap();
     assert_eq!(rows.len(), 1);
     assert_eq!(
@@ -100,13 +103,22 @@ async fn a_trial_lives_from_lease_to_leaderboard(place: Place) {
     );
     assert!(store.is_verified_weights(&hash(77)).await.unwrap());
     assert_eq!(store.volunteer(ada).await.unwrap().verified, 1);
+    let earnings = store.earnings(ada).await.unwrap();
+    assert_eq!((earnings.credit, earnings.rank), (Credit(2_000), Some(1)));
+    assert_eq!(store.contributors(5).await.unwrap()[0].nickname, "ada");
+    let records = store
+        .trial_records(study, TrialNumber(0), 10)
+        .await
+        .unwrap();
+    assert_eq!(records[0].volunteer.as_deref(), Some("ada"));
+    assert!(store.model(&hash(77)).await.unwrap().is_some());
     assert_eq!(store.models(5).await.unwrap().len(), 1);
     let stored = store.study(study).await.unwrap().unwrap();
     let counts = store.trial_counts(&stored).await.unwrap();
     assert_eq!((counts.verified, counts.unsuggested), (1, 1));
     assert!(
         store
-            .verified(&verdict, SCORES, later(2))
+            .verified(&verdict, SCORES, WORK, later(2))
             .await
             .unwrap_err()
             .is_refusal()
@@ -238,7 +250,7 @@ async fn a_claim_needs_its_upload_and_its_own_weights(place: Place) {
         number: leased.trial.number,
         lease: first,
     };
-    store.verified(&verdict, SCORES, NOW).await.unwrap();
+    store.verified(&verdict, SCORES, WORK, NOW).await.unwrap();
     let (second, _) = lease(&store, ada).await;
     store.add_upload(&second, &hash(5), 10, NOW).await.unwrap();
     store.add_upload(&second, &hash(5), 10, NOW).await.unwrap();
@@ -321,7 +333,7 @@ async fn a_trial_rests_at_its_rung_and_goes_on(place: Place) {
             lease: token,
         };
         store
-            .paused(&verdict, f64::from(weights) / 20.0, NOW)
+            .paused(&verdict, f64::from(weights) / 20.0, WORK, NOW)
             .await
             .unwrap();
     }
@@ -378,7 +390,7 @@ async fn claims_are_checked_in_their_order_and_by_their_kind(place: Place) {
         number,
         lease: tokens[2].clone(),
     };
-    store.diverged(&right, NOW).await.unwrap();
+    store.diverged(&right, WORK, NOW).await.unwrap();
     let trial = store.trial(study, number).await.unwrap().unwrap();
     assert!(
         matches!(trial.state, TrialState::Diverged { step: 3, .. }),
@@ -545,7 +557,7 @@ async fn events_have_no_gaps(place: Place) {
                 number: leased.trial.number,
                 lease: token,
             };
-            store.verified(&verdict, SCORES, NOW).await.unwrap();
+            store.verified(&verdict, SCORES, WORK, NOW).await.unwrap();
         })
     });
     for done in at_work.collect::<Vec<_>>() {

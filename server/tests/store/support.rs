@@ -7,7 +7,7 @@ use tabsweep_protocol::{
     BlobRef, Finished, LeaseToken, Numerics, Outcome, Sha256, StudyId, VolunteerId,
 };
 use tabsweep_server::{
-    store::{DataManifest, Leased, NextLease, Store},
+    store::{DataManifest, Leased, NextLease, Store, Work},
     studies,
 };
 use tabsweep_study::{Grant, LeasePolicy, Scores, Study, Timestamp};
@@ -131,6 +131,12 @@ pub fn finished(sha256: Sha256) -> Outcome {
 pub const SCORES: Scores = Scores {
     validation: 0.9,
     test: 0.8,
+};
+
+pub const WORK: Work = Work {
+    steps: 14,
+    steps_per_epoch: 7,
+    multiply_adds_per_epoch: 1_000,
 };
 
 /// Uploads weights and claims with them.

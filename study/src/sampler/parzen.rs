@@ -5,59 +5,82 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Width of the kernels of numbers where there is one setting in one dimension.
-const BANDWIDTH: f64 = 0.2;
-/// So many settings at most narrow the kernels.
-const NARROWEST: f64 = 100.0;
-/// Weight of the kernel over all settings, in settings.
+/// Width of the kernels of numbers, of many settings in many dimensions.
+const BANDWIDTH: f64 = 0.07;
+/// What all choices share beside those of the kernels, in settings.
+const ANY_CHOICE: f64 = 2.0;
+/// Weight of the kernel over all settings, beside others whose weights are 1 in the mean.
 const PRIOR: f64 = 1.0;
+
+/// What a coordinate is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Axis {
+    /// A share of the way, from 0 to 1.
+    Number,
+    /// A place among so many.
+    Choice(usize),
+}
 
 /// The mixture.
 pub(super) struct Parzen<'a> {
-    /// One for each setting; the kernel over all comes after them.
-    points: Vec<Vec<f64>>,
-    /// By dimension: how many choices; none for numbers.
-    choices: &'a [Option<usize>],
+    kernels: Vec<Kernel>,
+    axes: &'a [Axis],
     sigma: f64,
-    /// By dimension, for the narrow kernels: what of the normal distribution lies within the unit
-    /// interval, by point.
-    inside: Vec<Vec<f64>>,
+    /// What each choice gets beside a kernel's own, in parts of that.
+    any: f64,
+    /// Of all kernels together.
+    weight: f64,
+}
+
+/// What lies around one setting.
+struct Kernel {
+    weight: f64,
+    /// Coordinates; NaN where the setting has none.
+    center: Vec<f64>,
+    /// Of numbers, the density at the centre: 1 / (σ √2π), and more where a bound cuts a part off.
+    peak: Vec<f64>,
 }
 
 impl<'a> Parzen<'a> {
-    /// Around these points, with one coordinate for each of `choices`. A coordinate that is NaN is one
-    /// about which nothing is known.
-    pub(super) fn new(points: Vec<Vec<f64>>, choices: &'a [Option<usize>]) -> Self {
-        let count = points.len().max(1) as f64;
-        // Scott's rule (Scott, "Multivariate Density Estimation", 1992, equation 6.42).
-        let scott = BANDWIDTH * libm::pow(count, -1.0 / (choices.len() as f64 + 4.0));
-        let sigma = scott.max(0.5 / NARROWEST.min(count + 2.0));
-        let inside = |point: &Vec<f64>| {
-            let share = |mean: &f64| below((1.0 - mean) / sigma) - below(-mean / sigma);
-            point.iter().map(share).collect()
-        };
+    /// Around these points, each with a weight and with a coordinate for each of `axes`.
+    pub(super) fn new(points: Vec<(f64, Vec<f64>)>, axes: &'a [Axis]) -> Self {
+        let sigma = bandwidth(points.len(), axes.len());
+        let any = ANY_CHOICE / (points.len() as f64 + 1.0);
+        let kernels = points.into_iter().map(|(weight, center)| {
+            let peak = center.iter().map(|mean| peak(*mean, sigma)).collect();
+            Kernel {
+                weight,
+                center,
+                peak,
+            }
+        });
+        let kernels: Vec<Kernel> = kernels.collect();
+        let weight = PRIOR + kernels.iter().map(|kernel| kernel.weight).sum::<f64>();
         Self {
-            inside: points.iter().map(inside).collect(),
-            points,
-            choices,
+            kernels,
+            axes,
             sigma,
+            any,
+            weight,
         }
     }
 
     /// One point, drawn from `rng`.
     pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> Vec<f64> {
         let share: f64 = rng.random();
-        let place = (share * (self.points.len() as f64 + PRIOR)) as usize;
-        let point = self.points.get(place);
-        (0..self.choices.len())
-            .map(|dimension| {
-                let mean = point.map_or(f64::NAN, |point| point[dimension]);
-                match self.choices[dimension] {
-                    Some(count) => self.draw_choice(mean, count, rng),
-                    None => self.draw_number(mean, rng),
-                }
-            })
-            .collect()
+        let mut left = share * self.weight;
+        let kernel = self.kernels.iter().find(|kernel| {
+            left -= kernel.weight;
+            left < 0.0
+        });
+        let coordinate = |(place, axis): (usize, &Axis)| {
+            let mean = kernel.map_or(f64::NAN, |kernel| kernel.center[place]);
+            match *axis {
+                Axis::Choice(count) => self.draw_choice(mean, count, rng),
+                Axis::Number => self.draw_number(mean, rng),
+            }
+        };
+        self.axes.iter().enumerate().map(coordinate).collect()
     }
 
     fn draw_number(&self, mean: f64, rng: &mut ChaCha8Rng) -> f64 {
@@ -77,54 +100,64 @@ impl<'a> Parzen<'a> {
 
     fn draw_choice(&self, place: f64, count: usize, rng: &mut ChaCha8Rng) -> f64 {
         let share: f64 = rng.random();
-        let any = self.share_of_any();
-        if place.is_nan() || share < any * count as f64 / (1.0 + any * count as f64) {
+        let any = self.any * count as f64;
+        if place.is_nan() || share < any / (1.0 + any) {
             return rng.random_range(0..count) as f64;
         }
         place
     }
 
-    /// What each choice gets beside the kernel's own, in parts of that.
-    fn share_of_any(&self) -> f64 {
-        PRIOR / (self.points.len() as f64 + PRIOR)
-    }
-
-    /// The logarithm of the density at a point.
+    /// The logarithm of the density at a point. A coordinate that is NaN is one that the point does
+    /// not have, and of which nothing is asked.
     pub(super) fn log_density(&self, at: &[f64]) -> f64 {
-        let even: f64 = self
-            .choices
-            .iter()
-            .map(|count| count.map_or(1.0, |count| 1.0 / count as f64))
-            .product();
-        let kernels = self.points.iter().zip(&self.inside);
-        let sum: f64 = kernels
-            .map(|(point, inside)| self.kernel(point, inside, at))
-            .sum();
-        libm::log((sum + PRIOR * even) / (self.points.len() as f64 + PRIOR))
+        let even = self.axes.iter().zip(at).map(|(axis, at)| match axis {
+            Axis::Choice(count) if !at.is_nan() => 1.0 / *count as f64,
+            _ => 1.0,
+        });
+        let even: f64 = even.product();
+        let kernels = self.kernels.iter();
+        let sum: f64 = kernels.map(|kernel| self.density(kernel, at)).sum();
+        libm::log((sum + PRIOR * even) / self.weight)
     }
 
-    fn kernel(&self, point: &[f64], inside: &[f64], at: &[f64]) -> f64 {
-        let mut product = 1.0;
+    fn density(&self, kernel: &Kernel, at: &[f64]) -> f64 {
+        let mut product = kernel.weight;
         let mut squares = 0.0;
-        for (dimension, count) in self.choices.iter().enumerate() {
-            let mean = point[dimension];
-            match count {
-                Some(count) if mean.is_nan() => product /= *count as f64,
-                Some(count) => {
-                    let any = self.share_of_any();
-                    let own = if mean == at[dimension] { 1.0 } else { 0.0 };
-                    product *= (own + any) / (1.0 + any * *count as f64);
+        for (place, axis) in self.axes.iter().enumerate() {
+            let (mean, at) = (kernel.center[place], at[place]);
+            if at.is_nan() {
+                continue;
+            }
+            match *axis {
+                Axis::Choice(count) if mean.is_nan() => product /= count as f64,
+                Axis::Choice(count) => {
+                    let own = if mean == at { 1.0 } else { 0.0 };
+                    product *= (own + self.any) / (1.0 + self.any * count as f64);
                 }
-                None if mean.is_nan() => {}
-                None => {
-                    let distance = (at[dimension] - mean) / self.sigma;
+                Axis::Number if mean.is_nan() => {}
+                Axis::Number => {
+                    let distance = (at - mean) / self.sigma;
                     squares += distance * distance;
-                    product *= ONE_OVER_ROOT_TAU / (self.sigma * inside[dimension]);
+                    product *= kernel.peak[place];
                 }
             }
         }
         product * libm::exp(-0.5 * squares)
     }
+}
+
+/// Scott's rule (Scott, "Multivariate Density Estimation", 1992, equation 6.42), and wider while there
+/// are few points: the clipping of Bergstra's Hyperopt (Watanabe, "Tree-Structured Parzen Estimator:
+/// Understanding Its Algorithm Components", 2023, section 3.3).
+fn bandwidth(points: usize, axes: usize) -> f64 {
+    let count = points.max(1) as f64;
+    let scott = BANDWIDTH * libm::pow(count, -1.0 / (axes as f64 + 4.0));
+    scott.max(0.5 / (count + 2.0))
+}
+
+fn peak(mean: f64, sigma: f64) -> f64 {
+    let inside = below((1.0 - mean) / sigma) - below(-mean / sigma);
+    ONE_OVER_ROOT_TAU / (sigma * inside)
 }
 
 /// 1 / √(2π).

@@ -4,7 +4,7 @@
 use tabsweep_protocol::{Parameters, Seed, TrialNumber};
 
 use super::{History, Purpose, RandomSampler, Sampler, stream};
-use crate::Space;
+use crate::{Distribution, Space};
 use rand::Rng;
 
 /// Points of the sequence.
@@ -27,19 +27,21 @@ impl Sampler for SobolSampler {
         seed: Seed,
         number: TrialNumber,
     ) -> Parameters {
-        let mut setting = RandomSampler.suggest(space, history, seed, number);
         if number.0 >= MOST_POINTS {
-            return setting;
+            return RandomSampler.suggest(space, history, seed, number);
         }
+        let mut rng = stream(seed, number, Purpose::Setting);
         // The same for all trials: one scrambling of the sequence.
         let scrambling = stream(seed, TrialNumber(0), Purpose::Setting).next_u32();
-        for (dimension, (name, distribution)) in (0..).zip(&space.0) {
-            if dimension >= sobol_burley::NUM_DIMENSIONS {
-                break;
-            }
-            let share = sobol_burley::sample(number.0, dimension, scrambling);
-            setting.insert(name.clone(), distribution.at(f64::from(share)));
-        }
-        setting
+        let value = |(dimension, (name, distribution)): (u32, (&String, &Distribution))| {
+            let value = if dimension < sobol_burley::NUM_DIMENSIONS {
+                let share = sobol_burley::sample(number.0, dimension, scrambling);
+                distribution.at(f64::from(share))
+            } else {
+                distribution.sample(&mut rng)
+            };
+            (name.clone(), value)
+        };
+        space.active((0..).zip(space.iter()).map(value).collect())
     }
 }

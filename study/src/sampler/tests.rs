@@ -7,7 +7,7 @@ use crate::{Distribution, FloatRange};
 
 fn space() -> Space {
     let range = FloatRange::new(1e-4, 1e-1, true).unwrap();
-    Space([("learning_rate".to_owned(), Distribution::Float(range))].into())
+    Space::from_iter([("learning_rate".to_owned(), Distribution::Float(range))])
 }
 
 fn suggest(seed: u64, number: u32) -> Value {
@@ -47,19 +47,21 @@ mod learning {
         let step = IntRange::new(-8, 8, 4, false).unwrap();
         let log = IntRange::new(1, 1000, 1, true).unwrap();
         let choices = Choices::new(vec![Value::Bool(true), Value::Text("b".into())]).unwrap();
-        let mut space = space();
-        space.0.extend([
-            (
-                "fixed".to_owned(),
-                Distribution::Fixed {
-                    value: Value::Int(3),
-                },
-            ),
-            ("log".to_owned(), Distribution::Int(log)),
-            ("step".to_owned(), Distribution::Int(step)),
-            ("which".to_owned(), Distribution::Categorical { choices }),
-        ]);
-        space
+        space()
+            .iter()
+            .map(|(name, distribution)| (name.clone(), distribution.clone()))
+            .chain([
+                (
+                    "fixed".to_owned(),
+                    Distribution::Fixed {
+                        value: Value::Int(3),
+                    },
+                ),
+                ("log".to_owned(), Distribution::Int(log)),
+                ("step".to_owned(), Distribution::Int(step)),
+                ("which".to_owned(), Distribution::Categorical { choices }),
+            ])
+            .collect()
     }
 
     fn finished(number: u32, space: &Space, score: f64) -> Finished {
@@ -95,7 +97,7 @@ mod learning {
                     sampler(kind).suggest(&space, history, Seed(seed), TrialNumber(number))
                 };
                 let setting = suggest(Direction::Maximize, &known);
-                for (name, distribution) in &space.0 {
+                for (name, distribution) in space.iter() {
                     prop_assert!(distribution.contains(&setting[name]), "{kind:?} {name} {setting:?}");
                 }
                 prop_assert_eq!(&setting, &suggest(Direction::Minimize, &turned));
@@ -106,7 +108,7 @@ mod learning {
     /// The best of 60 trials on a bowl in five dimensions, mean over seeds.
     fn reached(kind: SamplerKind) -> f64 {
         let range = |_| Distribution::Float(FloatRange::new(0.0, 1.0, false).unwrap());
-        let space = Space((0..5).map(|n| (format!("x{n}"), range(n))).collect());
+        let space = Space::from_iter((0..5).map(|n| (format!("x{n}"), range(n))));
         let loss = |setting: &Parameters| -> f64 {
             let square = |value: &Value| match value {
                 Value::Float(x) => (x - 0.3) * (x - 0.3),
@@ -148,7 +150,7 @@ mod learning {
     #[test]
     fn a_sobol_sequence_leaves_no_large_gap() {
         let range = FloatRange::new(0.0, 1.0, false).unwrap();
-        let space = Space([("x".to_owned(), Distribution::Float(range))].into());
+        let space = Space::from_iter([("x".to_owned(), Distribution::Float(range))]);
         let nothing = Timeline::new(Objective::default());
         let mut places = [false; 64];
         for number in (0..64).map(TrialNumber) {

@@ -97,6 +97,11 @@ pub unsafe trait Vector: Copy {
     /// # Safety
     /// As the trait says.
     unsafe fn relu(self) -> Self;
+    /// `limit` in the lanes that are above it; what is not a number stays.
+    ///
+    /// # Safety
+    /// As the trait says.
+    unsafe fn at_most(self, limit: Self) -> Self;
     /// `self` in the lanes where both integers are the same, else 0.
     ///
     /// # Safety
@@ -186,6 +191,10 @@ mod wasm {
         #[inline(always)]
         unsafe fn relu(self) -> Self {
             Self(v128_andnot(self.0, f32x4_lt(self.0, f32x4_splat(0.0))))
+        }
+        #[inline(always)]
+        unsafe fn at_most(self, limit: Self) -> Self {
+            Self(f32x4_pmin(self.0, limit.0))
         }
         #[inline(always)]
         unsafe fn where_same(self, left: v128, right: v128) -> Self {
@@ -300,6 +309,11 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn at_most(self, limit: Self) -> Self {
+            // Of two that don't compare it gives the second.
+            Self(unsafe { _mm_min_ps(limit.0, self.0) })
+        }
+        #[inline(always)]
         unsafe fn where_same(self, left: __m128i, right: __m128i) -> Self {
             unsafe {
                 Self(_mm_and_ps(
@@ -390,6 +404,10 @@ mod x86 {
                 let below = _mm256_cmp_ps::<_CMP_LT_OQ>(self.0, _mm256_setzero_ps());
                 Self(_mm256_andnot_ps(below, self.0))
             }
+        }
+        #[inline(always)]
+        unsafe fn at_most(self, limit: Self) -> Self {
+            Self(unsafe { _mm256_min_ps(limit.0, self.0) })
         }
         #[inline(always)]
         unsafe fn where_same(self, left: __m256i, right: __m256i) -> Self {
@@ -483,6 +501,10 @@ mod x86 {
             }
         }
         #[inline(always)]
+        unsafe fn at_most(self, limit: Self) -> Self {
+            Self(unsafe { _mm512_min_ps(limit.0, self.0) })
+        }
+        #[inline(always)]
         unsafe fn where_same(self, left: __m512i, right: __m512i) -> Self {
             unsafe {
                 Self(_mm512_maskz_mov_ps(
@@ -571,6 +593,10 @@ unsafe impl Vector for Single {
         Self(if self.0 < 0.0 { 0.0 } else { self.0 })
     }
     #[inline(always)]
+    unsafe fn at_most(self, limit: Self) -> Self {
+        Self(if limit.0 < self.0 { limit.0 } else { self.0 })
+    }
+    #[inline(always)]
     unsafe fn where_same(self, left: i32, right: i32) -> Self {
         Self(if left == right { self.0 } else { 0.0 })
     }
@@ -642,6 +668,7 @@ mod tests {
             keep(&|left, right| left.div(right));
             keep(&|left, _| left.sqrt());
             keep(&|left, _| left.relu());
+            keep(&|left, _| left.at_most(V::splat(1.0)));
             keep(&|left, right| left.where_positive(right));
             let (some, others) = (V::splat_integer(7), V::splat_integer(-7));
             keep(&|left, _| left.where_same(some, some));

@@ -81,6 +81,16 @@ impl Width {
             .min_by_key(|width| (padded(width), std::cmp::Reverse(width.lanes())))
             .unwrap_or(self)
     }
+
+    /// The widest, up to this, whose vectors `outputs` fill without a rest; the narrowest if none do.
+    #[must_use]
+    pub(super) fn dividing(self, outputs: usize) -> Self {
+        let widths = Self::available().into_iter().rev();
+        let mut fitting = widths
+            .filter(|width| width.lanes() <= self.lanes())
+            .filter(|width| outputs.is_multiple_of(width.lanes()));
+        fitting.next().unwrap_or(Self(Kind::Baseline))
+    }
 }
 
 /// The names that tests and measurements use.

@@ -4,7 +4,8 @@
 import createClient from "openapi-fetch";
 
 import { noAnswer, requestError } from "./problem";
-import type { paths } from "./schema";
+import type { components, paths } from "./schema";
+import type { Parameters } from "./types";
 
 const client = createClient<paths>({ baseUrl: globalThis.location?.origin ?? "" });
 
@@ -27,6 +28,18 @@ export const study = (id: number) => result(client.GET("/api/studies/{id}", { pa
 export const leaderboard = (id: number, limit: number) =>
   result(client.GET("/api/studies/{id}/leaderboard", { params: { path: { id }, query: { limit } } }));
 
+export const importance = (id: number) =>
+  result(client.GET("/api/studies/{id}/importance", { params: { path: { id } } }));
+
+export const plotTrials = (id: number) =>
+  result(client.GET("/api/studies/{id}/plots/trials", { params: { path: { id } } }));
+
+export const plotCurves = (id: number) =>
+  result(client.GET("/api/studies/{id}/plots/curves", { params: { path: { id } } }));
+
+export const plotWork = (id: number) =>
+  result(client.GET("/api/studies/{id}/plots/work", { params: { path: { id } } }));
+
 type TrialsQuery = NonNullable<paths["/api/studies/{id}/trials"]["get"]["parameters"]["query"]>;
 
 export const trials = (id: number, query: TrialsQuery) =>
@@ -39,6 +52,10 @@ export const models = (limit: number) => result(client.GET("/api/models", { para
 
 export const model = (sha256: string) => result(client.GET("/api/models/{sha256}", { params: { path: { sha256 } } }));
 
+export const board = (limit: number) => result(client.GET("/api/volunteers", { params: { query: { limit } } }));
+
+export const bundles = () => result(client.GET("/api/bundles"));
+
 export const register = (nickname: string) => result(client.POST("/api/volunteers", { body: { nickname } }));
 
 export const reproduction = (id: number, number: number) =>
@@ -48,6 +65,34 @@ export const volunteers = (limit: number) => result(client.GET("/api/volunteers"
 
 export const volunteer = (token: string) =>
   result(client.GET("/api/volunteers/me", { headers: { authorization: `Bearer ${token}` } }));
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+/** What an operator changes of a study; what is left out stays. */
+export type StudyChange = components["schemas"]["StudyChange"];
+
+export const changeStudy = (id: number, change: StudyChange, token: string) =>
+  result(client.PATCH("/api/studies/{id}", { params: { path: { id } }, body: change, headers: bearer(token) }));
+
+/** Creates a study from a study file. */
+export const createStudy = (file: string, token: string) =>
+  result(
+    client.POST("/api/studies", {
+      body: file,
+      bodySerializer: (text) => text,
+      headers: { ...bearer(token), "content-type": "application/toml" },
+    }),
+  );
+
+/** Queues a setting; what it leaves out is the sampler's choice. */
+export const enqueue = (id: number, parameters: Parameters, token: string) =>
+  result(client.POST("/api/studies/{id}/trials", { params: { path: { id } }, body: { parameters }, headers: bearer(token) }));
+
+/** Has a trial trained once more from its beginning. */
+export const requeue = (id: number, number: number, token: string) =>
+  result(
+    client.POST("/api/studies/{id}/trials/{number}/requeue", { params: { path: { id, number } }, headers: bearer(token) }),
+  );
 
 /** Address of the stream that says when something in a study has changed. */
 export const eventsUrl = (id: number): string => `/api/studies/${id}/events`;

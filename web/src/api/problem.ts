@@ -7,20 +7,26 @@ export class RequestError extends Error {
   readonly status: number;
   /** The server's stable name for the fault; empty if it gave none. */
   readonly type: string;
+  /** Line of the offending text, from 1, where the server named one. */
+  readonly line: number | undefined;
+  /** Column of the offending text, from 1, where the server named one. */
+  readonly column: number | undefined;
 
-  constructor(message: string, status: number, type: string) {
+  constructor(message: string, status: number, type: string, place: { line?: number; column?: number } = {}) {
     super(message);
     this.name = "RequestError";
     this.status = status;
     this.type = type;
+    this.line = place.line;
+    this.column = place.column;
   }
 }
 
 /** Reads an answer that is no success; `body` may be anything, also what a proxy made up. */
 export function requestError(status: number, body: unknown): RequestError {
-  const { type, title, detail } = fields(body);
+  const { type, title, detail, line, column } = fields(body);
   const message = text(detail) || text(title) || `The server answered with status ${status}.`;
-  return new RequestError(sentence(message), status, text(type));
+  return new RequestError(sentence(message), status, text(type), { ...place("line", line), ...place("column", column) });
 }
 
 /** The error for a request that was not answered. */
@@ -42,6 +48,10 @@ export function sentence(words: string): string {
 
 function fields(body: unknown): Record<string, unknown> {
   return typeof body === "object" && body !== null ? (body as Record<string, unknown>) : {};
+}
+
+function place(name: "line" | "column", value: unknown): { line?: number; column?: number } {
+  return typeof value === "number" ? { [name]: value } : {};
 }
 
 function text(value: unknown): string {

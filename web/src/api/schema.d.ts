@@ -908,6 +908,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{id}/plots/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TrialColumns"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurveList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WorkView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1313,6 +1421,7 @@ export interface components {
              * @description Budget: how many trials.
              */
             trials: number;
+            secs_left?: number | null;
         };
         /** @description A trial in a worker's hands. */
         Training: {
@@ -1536,6 +1645,56 @@ export interface components {
             volunteer: components["schemas"]["VolunteerName"];
             /** @description Which worker. */
             worker: components["schemas"]["WorkerId"];
+        };
+        TrialColumns: {
+            total: number;
+            stride: number;
+            number: number[];
+            state: string[];
+            score: (number | null)[];
+            test_score: (number | null)[];
+            changed_millis: number[];
+            parameters: {
+                [key: string]: (null | boolean | number | string)[];
+            };
+            best: components["schemas"]["BestColumns"];
+        };
+        BestColumns: {
+            millis: number[];
+            score: number[];
+            trial: number[];
+        };
+        CurveList: {
+            total: number;
+            curves: components["schemas"]["CurveView"][];
+        };
+        CurveView: {
+            trial: number;
+            epoch: number[];
+            score: number[];
+        };
+        WorkView: {
+            workers: components["schemas"]["WorkerName"][];
+            leases: components["schemas"]["LeaseColumns"];
+            slots: components["schemas"]["SlotView"][];
+            now_millis: number;
+        };
+        WorkerName: {
+            worker: string;
+            volunteer: components["schemas"]["VolunteerName"];
+        };
+        LeaseColumns: {
+            worker: number[];
+            trial: number[];
+            attempt: number[];
+            granted_millis: number[];
+            ended_millis: (number | null)[];
+            ended: (string | null)[];
+        };
+        SlotView: {
+            begin_millis: number;
+            workers: number;
+            epochs_per_min: number;
         };
     };
     responses: never;

@@ -7,7 +7,10 @@ type Schemas = components["schemas"];
 
 export type Best = Schemas["Best"];
 export type BoardRow = Schemas["BoardRow"];
+export type BundleView = Schemas["BundleView"];
 export type Contribution = Schemas["Contribution"];
+export type CurveList = Schemas["CurveList"];
+export type ImportanceRow = Schemas["ImportanceRow"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
 export type ModelView = Schemas["ModelView"];
 /** A setting: hyper-parameters by name. */
@@ -15,6 +18,7 @@ export type Parameters = LeaderboardRow["parameters"];
 export type Reproduction = Schemas["Reproduction"];
 export type StudyDetail = Schemas["StudyDetail"];
 export type StudySummary = Schemas["StudySummary"];
+export type TrialColumns = Schemas["TrialColumns"];
 export type TrialCounts = Schemas["TrialCounts"];
 export type TrialDetail = Schemas["TrialDetail"];
 /** Where a trial that exists can stand; the server counts those that do not exist yet as well. */
@@ -23,4 +27,5 @@ export type TrialSummary = Schemas["TrialSummary"];
 /** One hyper-parameter's value. */
 export type Value = Parameters[string];
 export type VolunteerName = Schemas["VolunteerName"];
+export type WorkView = Schemas["WorkView"];
 export type WorkerView = Schemas["WorkerView"];

@@ -4,10 +4,10 @@
 import * as api from "../api/client";
 import { message } from "../api/problem";
 import { compiledProgram } from "../page/program";
-import { likeliest, type Model } from "./model";
+import type { Model } from "./model";
 import { Reader } from "./reader";
 import { weightsOf } from "./shelf";
-import type { Sight } from "./sight";
+import { readBy, type Sight } from "./sight";
 import type { LoadedModel } from "./worker-message";
 
 export class Recognition {
@@ -18,7 +18,7 @@ export class Recognition {
   /** What is seen in the picture; nothing without ink in it. */
   sight: Sight | undefined = $state.raw();
   /** The digits as they are read, such as "42"; nothing before there is a model. */
-  readonly text: string | undefined = $derived.by(() => this.#text());
+  readonly text: string | undefined = $derived(this.models[0] && this.sight && readBy(this.models[0].weights_sha256, this.sight));
 
   readonly #spawn: () => Worker;
   #reader: Promise<Reader> | undefined;
@@ -96,11 +96,5 @@ export class Recognition {
     const reader = await this.reader();
     // A copy goes to the worker: the same picture is shown to other models later.
     return reader.look(new ImageData(new Uint8ClampedArray(picture.data), picture.width, picture.height));
-  }
-
-  #text(): string | undefined {
-    const chosen = this.models[0];
-    if (!chosen || !this.sight) return undefined;
-    return this.sight.digits.map(({ opinions }) => likeliest(opinions.get(chosen.weights_sha256)) ?? "?").join("");
   }
 }

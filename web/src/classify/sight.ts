@@ -1,5 +1,7 @@
 // What was seen in a picture, on its way from the worker to the page, and what people are shown of it.
 
+import { likeliest } from "./model";
+
 /** Pixels `left..right`, `top..bottom` of a picture. */
 export interface Area {
   left: number;
@@ -62,4 +64,9 @@ export function rgba(values: Uint8Array): Uint8ClampedArray<ArrayBuffer> {
 export function parted<T extends { subarray(begin: number, end: number): T; length: number }>(all: T, count: number): T[] {
   const length = count > 0 ? all.length / count : 0;
   return Array.from({ length: count }, (_, i) => all.subarray(i * length, (i + 1) * length));
+}
+
+/** The digits as a model reads them, such as "42". */
+export function readBy(name: string, { digits }: Sight): string {
+  return digits.map(({ opinions }) => likeliest(opinions.get(name)) ?? "?").join("");
 }

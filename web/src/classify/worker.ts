@@ -2,11 +2,12 @@
 // models. One picture after the other; while one is being decoded, another question gets its turn.
 // Makes no requests.
 
-import init, { Classifier, Handwriting } from "../wasm/worker_wasm.js";
+import init, { Classifier } from "../wasm/worker_wasm.js";
 import { message } from "../api/problem";
+import { look } from "./looking";
 import type { Model } from "./model";
 import { pictureFrom, pixelsOf } from "./picture";
-import { parted, type Area, type SeenDigit, type Sight } from "./sight";
+import type { Sight } from "./sight";
 import type { Answer, Asked, LoadedModel, Question } from "./worker-message";
 
 /** By their weights, in the order they are asked. */
@@ -35,7 +36,7 @@ async function done(question: Question): Promise<{ kind: "done" } | { kind: "see
       use(question.models);
       return { kind: "done" };
     case "look":
-      return { kind: "seen", sight: look(await pixels(question.picture)) };
+      return { kind: "seen", sight: look(await pixels(question.picture), classifiers) };
   }
 }
 
@@ -55,41 +56,4 @@ function loaded({ parameters, classes, height, width }: Model, weights: Uint8Arr
 
 async function pixels(picture: Blob | ImageData): Promise<ImageData> {
   return picture instanceof Blob ? pixelsOf(await pictureFrom(picture)) : picture;
-}
-
-function look({ data, width, height }: ImageData): Sight | undefined {
-  const handwriting = found(new Uint8Array(data.buffer), width, height);
-  if (!handwriting) return undefined;
-  try {
-    return { width, height, evened: handwriting.evened(), ink: handwriting.ink(), digits: digits(handwriting) };
-  } finally {
-    handwriting.free();
-  }
-}
-
-/** A picture without ink is nothing to look at. */
-function found(rgba: Uint8Array, width: number, height: number): Handwriting | undefined {
-  try {
-    return new Handwriting(rgba, width, height);
-  } catch {
-    return undefined;
-  }
-}
-
-function digits(handwriting: Handwriting): SeenDigit[] {
-  const areas = handwriting.areas();
-  const count = areas.length / 4;
-  const all = handwriting.pixels();
-  const [fitted, pixels] = [parted(handwriting.fitted(), count), parted(all, count)];
-  const opinions = [...classifiers].map(([sha256, classifier]) => [sha256, parted(classifier.probabilities(all), count)] as const);
-  return parted(areas, count).map((sides, i) => ({
-    area: area(sides),
-    fitted: fitted[i] ?? new Uint8Array(),
-    pixels: pixels[i] ?? new Uint8Array(),
-    opinions: new Map(opinions.map(([sha256, of]) => [sha256, of[i] ?? new Float32Array()])),
-  }));
-}
-
-function area([left = 0, top = 0, right = 0, bottom = 0]: Uint32Array): Area {
-  return { left, top, right, bottom };
 }

@@ -10,8 +10,11 @@ export interface LossPoint {
 /** More would be closer to each other than a line is thick. */
 const MOST_POINTS = 240;
 
+/** A loss of nothing has no logarithm. */
+const LEAST_LOSS = 1e-6;
+
 /** Weight of what came before in the smooth line; single batches jump. */
-const INERTIA = 0.85;
+const INERTIA = 0.7;
 
 /**
  * With the newest point of a trial of so many steps; it takes the last one's place where that is too
@@ -25,12 +28,13 @@ export function withPoint(points: readonly LossPoint[], point: LossPoint, steps:
   return [...(isClose ? points.slice(0, -1) : points), point];
 }
 
-/** Without the jumps of single batches. */
+/** Without the jumps of single batches: a running mean of the logarithm, as it is drawn. */
 export function smoothed(points: readonly LossPoint[]): LossPoint[] {
   let mean: number | undefined;
   return points.map(({ step, loss }) => {
-    mean = mean === undefined ? loss : INERTIA * mean + (1 - INERTIA) * loss;
-    return { step, loss: mean };
+    const height = Math.log(Math.max(loss, LEAST_LOSS));
+    mean = mean === undefined ? height : INERTIA * mean + (1 - INERTIA) * height;
+    return { step, loss: Math.exp(mean) };
   });
 }
 

@@ -34,9 +34,10 @@ async function train({ program, recipe, power }: ReproduceMessage): Promise<void
   }
   const session = await begin(recipe);
   const place = { steps: session.total_steps(), stepsPerEpoch: session.steps_per_epoch() };
-  while (session.step() < place.steps || needsScore(session)) {
+  for (;;) {
     const began = performance.now();
     const images = slice(session, began);
+    if (images === 0 && !score(session)) break;
     const millis = performance.now() - began;
     if (images > 0) report({ event: "progress", step: session.step(), ...place, imagesPerSec: (images / millis) * 1000 * (power / 100) });
     await rest(millis * (100 / power - 1));
@@ -55,30 +56,23 @@ async function checked(name: string): Promise<Uint8Array> {
   return bytes;
 }
 
-/** Trains for a slice, or scores the epoch that has just ended; the images trained on. */
+/** Trains for a slice, at most to the epoch's end; the images trained on. */
 function slice(session: Session, began: number): number {
   let images = 0;
   while (performance.now() < began + SLICE_MILLIS) {
     const done = session.train_in_epoch(1);
-    if (done === 0) {
-      score(session);
-      break;
-    }
+    if (done === 0) break;
     images += done;
   }
   return images;
 }
 
-let scoredStep = 0;
-
-function needsScore(session: Session): boolean {
-  return scoredStep < session.step();
-}
-
-function score(session: Session): void {
+/** Scores the epoch that has just ended; whether one had. */
+function score(session: Session): boolean {
   const correct = session.score();
-  scoredStep = session.step();
-  if (correct !== undefined) report({ event: "scored", score: correct / session.validation_count() });
+  if (correct === undefined) return false;
+  report({ event: "scored", score: correct / session.validation_count() });
+  return true;
 }
 
 function rest(millis: number): Promise<void> {

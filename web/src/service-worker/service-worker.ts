@@ -12,14 +12,15 @@ declare const self: ServiceWorkerScope;
 /** Written by the build: addresses of all files of the page, the page itself not among them. */
 declare const PAGE_FILES: readonly string[];
 
+const FILES = PAGE_FILES;
 const PAGE = "/classify";
-const CACHE = cacheName(PAGE_FILES);
+const CACHE = cacheName(FILES);
 
 self.addEventListener("install", (event) => event.waitUntil(install()));
 self.addEventListener("activate", (event) => event.waitUntil(activate()));
 self.addEventListener("fetch", (event) => {
   const { method, url, mode } = event.request;
-  switch (route(method, new URL(url), mode, self.location.origin, PAGE_FILES)) {
+  switch (route(method, new URL(url), mode, self.location.origin, FILES)) {
     case "page":
       event.respondWith(page(event.request));
       break;
@@ -34,7 +35,7 @@ self.addEventListener("fetch", (event) => {
 async function install(): Promise<void> {
   const cache = await caches.open(CACHE);
   // The page past any cache: it must be the one that names these files.
-  await cache.addAll([new Request(PAGE, { cache: "reload" }), ...PAGE_FILES]);
+  await cache.addAll([new Request(PAGE, { cache: "reload" }), ...FILES]);
   await self.skipWaiting();
 }
 

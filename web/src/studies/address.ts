@@ -1,6 +1,8 @@
-// What the address of a studies page says: which study, which part of its trials, which trial.
+// What the address of a studies page says: which study, which part of its trials, which trial, which
+// view of its plots.
 
 import type { TrialState } from "../api/types";
+import { plotsView, writePlotsView, type PlotsView } from "./plots/view";
 import { stateNamed } from "./trial-counts";
 
 export interface StudyAddress {
@@ -10,6 +12,8 @@ export interface StudyAddress {
   page: number;
   /** The trial whose details are open. */
   trial: number | undefined;
+  /** What the plots show. */
+  plots: PlotsView;
 }
 
 /** The study in `/studies/{id}`; none in `/studies`; "unknown" for what names no study. */
@@ -26,15 +30,17 @@ export function studyAddress(search: string): StudyAddress {
     state: stateNamed(query.get("state")),
     page: Math.max(1, whole(query.get("page")) ?? 1),
     trial: whole(query.get("trial")),
+    plots: plotsView(query),
   };
 }
 
 /** The part behind the question mark, with the question mark; empty when all is as usual. */
-export function searchFor({ state, page, trial }: StudyAddress): string {
+export function searchFor({ state, page, trial, plots }: StudyAddress): string {
   const query = new URLSearchParams();
   if (state !== undefined) query.set("state", state);
   if (page > 1) query.set("page", String(page));
   if (trial !== undefined) query.set("trial", String(trial));
+  writePlotsView(query, plots);
   const text = query.toString();
   return text === "" ? "" : `?${text}`;
 }

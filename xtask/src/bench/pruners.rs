@@ -188,6 +188,7 @@ impl Bench {
             sampler: search.sampler,
             pruner: search.pruner,
             enqueued: Vec::new(),
+            own: [].into(),
             space: self.space.clone(),
         }
     }

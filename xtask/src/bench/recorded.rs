@@ -117,7 +117,7 @@ impl Recorded {
     pub fn space(&self) -> Result<Space, SpaceError> {
         let distribution = |axis: &Axis| Ok((axis.name.clone(), axis.distribution()?));
         let distributions = self.axes.iter().map(distribution);
-        Ok(Space(distributions.collect::<Result<_, SpaceError>>()?))
+        distributions.collect()
     }
 
     /// The row nearest to a setting of the space.
@@ -129,6 +129,27 @@ impl Recorded {
         let nearest = |axis: &Axis| axis.nearest(&setting[&axis.name]);
         let key: Vec<usize> = self.axes.iter().map(nearest).collect();
         &self.curves[&key]
+    }
+
+    /// The share of the images that the row nearest to a setting classifies wrongly at the end.
+    ///
+    /// # Panics
+    /// The setting is of another space.
+    #[must_use]
+    pub fn loss(&self, setting: &Parameters) -> f64 {
+        self.final_loss(self.nearest(setting))
+    }
+
+    /// That of the best row.
+    #[must_use]
+    pub fn least_loss(&self) -> f64 {
+        let losses = self.curves.values().map(|curve| self.final_loss(curve));
+        losses.fold(f64::INFINITY, f64::min)
+    }
+
+    fn final_loss(&self, curve: &RecordedCurve) -> f64 {
+        let last = curve.validation.get(self.epochs as usize - 1);
+        last.map_or(1.0, |score| 1.0 - score)
     }
 }
 

@@ -159,6 +159,7 @@ mod tests {
             sampler: SamplerKind::Random,
             pruner,
             enqueued: Vec::new(),
+            own: [].into(),
             space: recorded.space().unwrap(),
         }
     }
