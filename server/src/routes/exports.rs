@@ -168,6 +168,7 @@ async fn trials(
         id: study.id,
         study: study.study,
         state: study.state,
+        dataset: study.data.name,
     };
     let writer = TrialWriter::new(exported, format);
     let body = Body::from_stream(pieces(app, writer));

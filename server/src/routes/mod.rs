@@ -58,9 +58,7 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
-        .routes(
-            routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
-        )
+        .routes(routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)))
         .routes(routes!(models::show))
         .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))

@@ -21,7 +21,8 @@ const LABELS: &str = "circle\nsquare\ntriangle\n";
 
 /// Weights of the network that the description names, all the same.
 fn weights(classes: usize) -> Vec<u8> {
-    let setting = json!({"conv1_channels": 2, "conv2_channels": 4, "kernel_size": 3, "hidden_units": 8});
+    let setting =
+        json!({"conv1_channels": 2, "conv2_channels": 4, "kernel_size": 3, "hidden_units": 8});
     let hyperparameters = Hyperparameters::from_json(setting.as_object().unwrap()).unwrap();
     let architecture = Architecture::new(&hyperparameters, classes, 12, 12).unwrap();
     let entry = |spec: &tabsweep_trainer::architecture::TensorSpec| {
@@ -31,7 +32,11 @@ fn weights(classes: usize) -> Vec<u8> {
     serialize(&architecture.tensors().iter().map(entry).collect::<Vec<_>>())
 }
 
-async fn add(server: &TestServer, token: &str, files: [(&'static str, Vec<u8>); 3]) -> (u16, Value) {
+async fn add(
+    server: &TestServer,
+    token: &str,
+    files: [(&'static str, Vec<u8>); 3],
+) -> (u16, Value) {
     let mut form = Form::new();
     for (name, bytes) in files {
         form = form.part(name, Part::bytes(bytes).file_name(name));
@@ -55,7 +60,10 @@ async fn a_bundle_is_added_listed_and_served_by_hash() {
     let (status, bundle) = add(&server, ADMIN_TOKEN, files(DESCRIPTION, LABELS, weights(3))).await;
     assert_eq!(status, 201, "{bundle}");
     assert_eq!(bundle["name"], "Three shapes");
-    assert_eq!((&bundle["classes"], &bundle["width"]), (&3.into(), &12.into()));
+    assert_eq!(
+        (&bundle["classes"], &bundle["width"]),
+        (&3.into(), &12.into())
+    );
     assert_eq!(bundle["licence"], "CC0-1.0");
     assert_eq!(bundle["weights_sha256"], sha256_hex(&weights(3)));
 
@@ -84,9 +92,15 @@ async fn what_is_wrong_with_a_bundle_is_said_and_nothing_is_kept() {
     let server = TestServer::empty().await;
     let cases = [
         (files("name = 7", LABELS, weights(3)), "model.toml, line 1"),
-        (files(DESCRIPTION, "circle\n\n", weights(3)), "labels.txt, line 2"),
+        (
+            files(DESCRIPTION, "circle\n\n", weights(3)),
+            "labels.txt, line 2",
+        ),
         (files(DESCRIPTION, LABELS, weights(4)), "expected [3, 8]"),
-        (files(DESCRIPTION, LABELS, b"PK".to_vec()), "not a safetensors file"),
+        (
+            files(DESCRIPTION, LABELS, b"PK".to_vec()),
+            "not a safetensors file",
+        ),
     ];
     for (files, expected) in cases {
         let (status, problem) = add(&server, ADMIN_TOKEN, files).await;
