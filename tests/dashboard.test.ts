@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 
 import type { Page } from "@playwright/test";
 
+import { NativeWorkers } from "./support/native-worker";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
 
@@ -22,13 +23,12 @@ const PLOTS = [
   ["Who trained what, and when?", "granted"],
 ] as const;
 
-test("every plot of a real sweep is drawn, has a table, and can be saved", async ({ serve, openPage, openLending, digits }) => {
+test("every plot of a real sweep is drawn, has a table, and can be saved", async ({ serve, openPage, digits }) => {
   const study = studyFile({ name: "Plotted", dataset: digits, trials: 6, fixed: { ...FIXED, epochs: 2 }, choices: CHOICES });
   const server = await serve({ study });
-  const tab = await openLending(server, "Ada");
-  await tab.lend();
-  await expect(tab.core(1)).toContainText("All trials are done", { timeout: 120_000 });
-  await tab.stop();
+  const workers = NativeWorkers.lend(server, "Ada", 2);
+  await expect.poll(async () => (await server.api.study(1)).state, { timeout: 120_000 }).toBe("finished");
+  await workers.stop();
 
   const { page } = await openPage(server);
   await page.goto("/studies/1");

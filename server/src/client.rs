@@ -10,10 +10,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use reqwest::{
-    RequestBuilder, Response, header,
-    multipart::{Form, Part},
-};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::{RequestBuilder, Response, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tabsweep_protocol::Parameters;
@@ -238,15 +236,16 @@ impl Server {
         folder: &Path,
         admin_token_file: PathBuf,
     ) -> Result<String, ClientError> {
-        let mut form = Form::new();
-        for name in ["model.toml", "labels.txt", "weights.safetensors"] {
-            let path = folder.join(name);
-            let bytes = std::fs::read(&path);
-            let bytes = bytes.map_err(|source| ClientError::File { path, source })?;
-            form = form.part(name, Part::bytes(bytes).file_name(name));
-        }
+        let path = folder.join("weights.safetensors");
+        let weights = std::fs::read(&path);
+        let weights = weights.map_err(|source| ClientError::File { path, source })?;
+        let contents = json!({
+            "model.toml": read(&folder.join("model.toml"))?,
+            "labels.txt": read(&folder.join("labels.txt"))?,
+            "weights.safetensors": BASE64_STANDARD.encode(weights),
+        });
         let url = format!("{}/api/bundles", self.url);
-        let bundle = command(client().post(url).multipart(form), &admin_token_file).await?;
+        let bundle = command(client().post(url).json(&contents), &admin_token_file).await?;
         Ok(bundle_line(&bundle))
     }
 

@@ -2,6 +2,7 @@
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
 mod answers;
+mod batch;
 mod bundles;
 mod chunks;
 mod credit;

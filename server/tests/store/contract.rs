@@ -6,8 +6,10 @@ use tabsweep_protocol::{
     CheckpointRef, Epoch, NoWorkReason, Numerics, Outcome, Paused, ReleaseReason, StudyId,
     TrialNumber,
 };
-use tabsweep_server::store::{ClaimKind, ClaimRef, Credit, Heard, NextLease, Store, StoreError};
-use tabsweep_study::{EventKind, Extension, StudyState, TrialState};
+use tabsweep_server::store::{
+    ClaimKind, ClaimRef, Credit, Heard, NextLease, Sample, Store, StoreError,
+};
+use tabsweep_study::{EventKind, Extension, Scores, StudyState, TrialState};
 
 use crate::support::{
     NOW, NUMERICS, POLICY, Place, SCORES, WORK, ask, claim, cluster, data, finished, hash, later,
@@ -41,6 +43,7 @@ contract! {
     what_was_stored_is_there_after_a_restart,
     events_have_no_gaps,
     a_newer_database_is_refused,
+    plots_have_a_sample_and_always_the_best,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -600,4 +603,71 @@ async fn a_newer_database_is_refused(place: Place) {
         matches!(error, StoreError::Newer { migration: 9999 }),
         "{error}"
     );
+}
+
+async fn plots_have_a_sample_and_always_the_best(place: Place) {
+    let store = place.open().await;
+    let (study, ada) = with_study(&store, 5, "").await;
+    // Verified one after the other; the third is worse than the second.
+    for (number, validation) in (0..4).zip([0.5, 0.9, 0.7, 0.9]) {
+        let (token, leased) = lease(&store, ada).await;
+        let epoch = Epoch {
+            lease: token.clone(),
+            epoch: 1,
+            step: 10,
+            validation_correct: 1,
+            validation_count: 2,
+            mean_loss: 1.0,
+            state_sha256: hash(8),
+        };
+        store
+            .epoch_ended(&epoch, |_| false, ada, POLICY, later(number))
+            .await
+            .unwrap();
+        claim(&store, &token, ada, 70 + u32::try_from(number).unwrap()).await;
+        let verdict = ClaimRef {
+            study,
+            number: leased.trial.number,
+            lease: token,
+        };
+        let scores = Scores {
+            validation,
+            test: 0.1,
+        };
+        let at = later(10 + number);
+        store.verified(&verdict, scores, WORK, at).await.unwrap();
+    }
+    assert_eq!(store.trials_begun(study).await.unwrap(), 4);
+    let records = store.records(study).await.unwrap();
+    let records: Vec<_> = records
+        .iter()
+        .map(|record| (record.number.0, record.validation, record.at))
+        .collect();
+    assert_eq!(records, [(0, 0.5, later(10)), (1, 0.9, later(11))]);
+
+    let sample = Sample { stride: 3, best: 1 };
+    let sampled = store.sampled_trials(study, sample).await.unwrap();
+    let numbers: Vec<_> = sampled.iter().map(|row| row.trial.number.0).collect();
+    assert_eq!(numbers, [0, 1, 3], "every third, and the best");
+    let epochs = store.sampled_epochs(study, sample).await.unwrap();
+    let epochs: Vec<_> = epochs
+        .iter()
+        .map(|score| (score.number.0, score.epoch, score.validation))
+        .collect();
+    assert_eq!(epochs, [(0, 1, 0.5), (1, 1, 0.5), (3, 1, 0.5)]);
+
+    let shifts = store.shifts(study, 3).await.unwrap();
+    let ends: Vec<_> = shifts
+        .iter()
+        .map(|shift| (shift.number.0, shift.ended.as_ref().unwrap().1.as_str()))
+        .collect();
+    assert_eq!(ends, [(1, "claimed"), (2, "claimed"), (3, "claimed")]);
+    let counts = store.epochs_in_time(study, later(1), 2_000).await.unwrap();
+    let counts: Vec<_> = counts
+        .iter()
+        .map(|count| (count.slot, count.epochs))
+        .collect();
+    assert_eq!(counts, [(500, 1), (501, 2)]);
+    let ends = store.ends_since(study, later(12)).await.unwrap();
+    assert_eq!(ends, [later(12), later(13)]);
 }

@@ -61,8 +61,6 @@ export const register = (nickname: string) => result(client.POST("/api/volunteer
 export const reproduction = (id: number, number: number) =>
   result(client.GET("/api/studies/{id}/trials/{number}/reproduction", { params: { path: { id, number } } }));
 
-export const volunteers = (limit: number) => result(client.GET("/api/volunteers", { params: { query: { limit } } }));
-
 export const volunteer = (token: string) =>
   result(client.GET("/api/volunteers/me", { headers: { authorization: `Bearer ${token}` } }));
 

@@ -408,6 +408,144 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{id}/export/optuna.log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A study as the file of Optuna's `JournalFileBackend`. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-ndjson": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/export/trials.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A study's trials as a table: one a row, a column for each hyper-parameter. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/export/trials.jsonl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A study's trials as lines of JSON, with their epochs. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/x-ndjson": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{id}/importance": {
         parameters: {
             query?: never;
@@ -494,6 +632,114 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurveList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TrialColumns"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WorkView"];
                     };
                 };
             };
@@ -673,6 +919,233 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{id}/trials/{number}/model.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A page that classifies with a verified trial's model, offline and from the disk. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                    /** @description The trial's number */
+                    number: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/html": string;
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/trials/{number}/model.onnx": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A verified trial's model as ONNX: brightnesses from 0 to 255 in, probabilities out. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                    /** @description The trial's number */
+                    number: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": number[];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/trials/{number}/model.safetensors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A verified trial's weights, named and shaped as PyTorch would, with setting and provenance in the
+         *     metadata.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                    /** @description The trial's number */
+                    number: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": number[];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/trials/{number}/reproduction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What it takes to train a verified trial once more. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The study's id */
+                    id: number;
+                    /** @description The trial's number */
+                    number: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Reproduction"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{id}/trials/{number}/requeue": {
         parameters: {
             query?: never;
@@ -825,7 +1298,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** Volunteers with verified work, those with most first. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Most rows, up to 1000. */
+                    limit?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BoardRow"][];
+                    };
+                };
+            };
+        };
         put?: never;
         /** Registers a volunteer. */
         post: {
@@ -908,114 +1403,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/studies/{id}/plots/trials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TrialColumns"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{id}/plots/curves": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CurveList"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{id}/plots/work": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["WorkView"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1054,6 +1441,51 @@ export interface components {
              */
             validation_score: number;
         };
+        BestColumns: {
+            millis: number[];
+            score: number[];
+            trial: number[];
+        };
+        /** @description A blob at `/api/blobs/{sha256}`. */
+        BlobRef: {
+            /**
+             * Format: int64
+             * @description Its size, unpacked.
+             */
+            bytes: number;
+            /** @description Its name and checksum. */
+            sha256: components["schemas"]["Sha256"];
+        };
+        /** @description A place on the board of volunteers. */
+        BoardRow: {
+            /**
+             * @description Multiply-adds of verified work, trials that others finished included.
+             * @example 1234567890123
+             */
+            credit: string;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            rank: number;
+            /**
+             * Format: int64
+             * @description When a worker of theirs connected last, in milliseconds since 1970.
+             */
+            seen_millis: number;
+            /**
+             * Format: int32
+             * @description Claims found right.
+             */
+            verified: number;
+            /** @description Who. */
+            volunteer: components["schemas"]["VolunteerName"];
+            /**
+             * Format: int32
+             * @description Workers connected now.
+             */
+            workers: number;
+        };
         /**
          * @description A worker's socket.
          * @enum {string}
@@ -1061,10 +1493,20 @@ export interface components {
         Connection: "connecting" | "open" | "closed";
         /** @description What a volunteer has contributed. */
         Contribution: {
+            /**
+             * @description Multiply-adds of verified work, trials that others finished included.
+             * @example 1234567890123
+             */
+            credit: string;
             /** @description Id. */
             id: components["schemas"]["VolunteerId"];
             /** @description Nickname. */
             nickname: string;
+            /**
+             * Format: int32
+             * @description Place among all volunteers by credit, from 1; none without credit.
+             */
+            rank?: number | null;
             /**
              * Format: int32
              * @description Claims found wrong.
@@ -1098,6 +1540,32 @@ export interface components {
              * @description Claims of this volunteer that the server found right.
              */
             verified: number;
+        };
+        CurveList: {
+            curves: components["schemas"]["CurveView"][];
+            total: number;
+        };
+        CurveView: {
+            epoch: number[];
+            score: number[];
+            trial: number;
+        };
+        /**
+         * @description The images that a trial trains on and scores itself with; safetensors with `images`
+         *     u8 `[n, height, width]` and `labels` u8 `[n]`.
+         */
+        DataRef: {
+            /**
+             * Format: int32
+             * @description Number of classes.
+             */
+            classes: number;
+            /** @description Name of the data set. */
+            name: string;
+            /** @description Training images. */
+            training: components["schemas"]["BlobRef"];
+            /** @description Validation images. */
+            validation: components["schemas"]["BlobRef"];
         };
         /** @description An epoch as a worker reported it. */
         EpochView: {
@@ -1199,6 +1667,14 @@ export interface components {
             volunteer: components["schemas"]["VolunteerName"];
             /** @description Its weights, at `/api/blobs/{sha256}`. */
             weights_sha256: components["schemas"]["Sha256"];
+        };
+        LeaseColumns: {
+            attempt: number[];
+            ended: (string | null)[];
+            ended_millis: (number | null)[];
+            granted_millis: number[];
+            trial: number[];
+            worker: number[];
         };
         /** @description A lease in a trial's history. */
         LeaseView: {
@@ -1304,6 +1780,30 @@ export interface components {
             /** @description At most 40 characters; empty for none. */
             nickname?: string;
         };
+        /** @description A verified trial as a recipe: whoever follows it gets the same weights, to the bit. */
+        Reproduction: {
+            /** @description What it was trained on, at `/api/blobs/{sha256}`. */
+            data: components["schemas"]["DataRef"];
+            /** @description The numeric contract it was trained under: only a trainer of that version gets the same bits. */
+            numerics: components["schemas"]["Numerics"];
+            /** @description Its setting. */
+            parameters: components["schemas"]["BTreeMap"];
+            /** @description Its randomness. */
+            seed: components["schemas"]["Seed"];
+            /** @description Its study. */
+            study: components["schemas"]["StudyId"];
+            /** @description The study's name. */
+            study_name: string;
+            /** @description Its place in the study. */
+            trial: components["schemas"]["TrialNumber"];
+            /**
+             * Format: double
+             * @description Fraction of the validation images classified rightly.
+             */
+            validation_score: number;
+            /** @description SHA-256 of its weights. */
+            weights_sha256: components["schemas"]["Sha256"];
+        };
         /**
          * @description What all of a trial's randomness comes from. A string in JSON: JavaScript's numbers end at 2⁵³.
          * @example 1847
@@ -1311,6 +1811,11 @@ export interface components {
         Seed: string;
         /** @description SHA-256 of some bytes: 64 lower-case hexadecimal digits. */
         Sha256: string;
+        SlotView: {
+            begin_millis: number;
+            epochs_per_min: number;
+            workers: number;
+        };
         /** @description What an operator changes of a study; what is left out stays. */
         StudyChange: {
             /**
@@ -1411,6 +1916,7 @@ export interface components {
             id: components["schemas"]["StudyId"];
             /** @description Name. */
             name: string;
+            secs_left?: number | null;
             /**
              * @description Where it stands.
              * @example running
@@ -1421,7 +1927,6 @@ export interface components {
              * @description Budget: how many trials.
              */
             trials: number;
-            secs_left?: number | null;
         };
         /** @description A trial in a worker's hands. */
         Training: {
@@ -1468,6 +1973,19 @@ export interface components {
              * @description Share of the validation images classified rightly after the last epoch.
              */
             validation_score?: number | null;
+        };
+        TrialColumns: {
+            best: components["schemas"]["BestColumns"];
+            changed_millis: number[];
+            number: number[];
+            parameters: {
+                [key: string]: (null | boolean | number | string)[];
+            };
+            score: (number | null)[];
+            state: string[];
+            stride: number;
+            test_score: (number | null)[];
+            total: number;
         };
         /** @description How many trials of a study stand where. */
         TrialCounts: {
@@ -1592,6 +2110,12 @@ export interface components {
             /** @description Nickname, not unique. */
             nickname: string;
         };
+        WorkView: {
+            leases: components["schemas"]["LeaseColumns"];
+            now_millis: number;
+            slots: components["schemas"]["SlotView"][];
+            workers: components["schemas"]["WorkerName"][];
+        };
         /**
          * @description What a connected worker does.
          * @enum {string}
@@ -1599,6 +2123,10 @@ export interface components {
         WorkerActivity: "training" | "idle";
         /** @description Names one worker for as long as its tab or thread lives: 16 hexadecimal digits, its own choice. */
         WorkerId: string;
+        WorkerName: {
+            volunteer: components["schemas"]["VolunteerName"];
+            worker: string;
+        };
         /** @description A worker at one moment. */
         WorkerStatus: components["schemas"]["Activity"] & {
             /** @description The socket. */
@@ -1645,56 +2173,6 @@ export interface components {
             volunteer: components["schemas"]["VolunteerName"];
             /** @description Which worker. */
             worker: components["schemas"]["WorkerId"];
-        };
-        TrialColumns: {
-            total: number;
-            stride: number;
-            number: number[];
-            state: string[];
-            score: (number | null)[];
-            test_score: (number | null)[];
-            changed_millis: number[];
-            parameters: {
-                [key: string]: (null | boolean | number | string)[];
-            };
-            best: components["schemas"]["BestColumns"];
-        };
-        BestColumns: {
-            millis: number[];
-            score: number[];
-            trial: number[];
-        };
-        CurveList: {
-            total: number;
-            curves: components["schemas"]["CurveView"][];
-        };
-        CurveView: {
-            trial: number;
-            epoch: number[];
-            score: number[];
-        };
-        WorkView: {
-            workers: components["schemas"]["WorkerName"][];
-            leases: components["schemas"]["LeaseColumns"];
-            slots: components["schemas"]["SlotView"][];
-            now_millis: number;
-        };
-        WorkerName: {
-            worker: string;
-            volunteer: components["schemas"]["VolunteerName"];
-        };
-        LeaseColumns: {
-            worker: number[];
-            trial: number[];
-            attempt: number[];
-            granted_millis: number[];
-            ended_millis: (number | null)[];
-            ended: (string | null)[];
-        };
-        SlotView: {
-            begin_millis: number;
-            workers: number;
-            epochs_per_min: number;
         };
     };
     responses: never;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { PAUSE_MILLIS, pace } from "./live";
+import { later, PAUSE_MILLIS, pace } from "./live";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -24,4 +24,16 @@ it("is silent after it was cancelled", () => {
   cancel();
   vi.advanceTimersByTime(10 * PAUSE_MILLIS);
   expect(run).toHaveBeenCalledTimes(1);
+});
+
+it("gathers calls and runs once, later", () => {
+  const run = vi.fn();
+  const { call } = later(100, run);
+  for (let i = 0; i < 3; i += 1) call();
+  expect(run).not.toHaveBeenCalled();
+  vi.advanceTimersByTime(100);
+  call();
+  expect(run).toHaveBeenCalledTimes(1);
+  vi.advanceTimersByTime(100);
+  expect(run).toHaveBeenCalledTimes(2);
 });

@@ -8,7 +8,7 @@ export const POLL_MILLIS = 5_000;
 export const RETRY_MILLIS = 30_000;
 
 /** Shortest time between two calls. */
-export const PAUSE_MILLIS = 1_000;
+export const PAUSE_MILLIS = 2_000;
 
 /**
  * Calls `onChange` after each change, at most once in `PAUSE_MILLIS` and not while the page is hidden.
@@ -75,6 +75,18 @@ export function pace(run: () => void): { call: () => void; cancel: () => void } 
     }
     waiting = setTimeout(rest, PAUSE_MILLIS);
     run();
+  };
+  return { call, cancel: () => clearTimeout(waiting) };
+}
+
+/** Runs once some time after the first of many calls: what is fetched then has all that they are about. */
+export function later(waitMillis: number, run: () => void): { call: () => void; cancel: () => void } {
+  let waiting: ReturnType<typeof setTimeout> | undefined;
+  const call = (): void => {
+    waiting ??= setTimeout(() => {
+      waiting = undefined;
+      run();
+    }, waitMillis);
   };
   return { call, cancel: () => clearTimeout(waiting) };
 }

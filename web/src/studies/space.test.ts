@@ -18,9 +18,13 @@ it("tells what varies from what is fixed", () => {
       ["batch_norm", false],
       ["kernel_size", 5],
     ],
+    ranges: new Map<string, unknown>([
+      ["dropout", ranges.dropout],
+      ["learning_rate", ranges.learning_rate],
+    ]),
   });
 });
 
 it("takes unknown ranges for swept ones", () => {
-  expect(of({ depth: { type: "fractal" }, width: null })).toEqual({ swept: ["depth", "width"], fixed: [] });
+  expect(of({ depth: { type: "fractal" }, width: null })).toEqual({ swept: ["depth", "width"], fixed: [], ranges: new Map() });
 });

@@ -4,11 +4,20 @@ import type { TrialColumns } from "../../api/types";
 import { percent } from "../../format/number";
 import { elapsed, elapsedAxis, scoreAxis } from "./axis";
 import { described, scored, trialPoints } from "./data";
-import { acrossSpan, axes, canvas, upSpan, type Hit, type Plot, type Size } from "./plot";
+import { legend } from "./legend";
+import { acrossSpan, axes, canvas, MARGIN, upSpan, type Hit, type Plot, type Size } from "./plot";
 import { dots, line } from "./svg";
 
+const KEYS = [
+  { label: "verified", className: "scored" },
+  { label: "resting or pruned", className: "early" },
+  { label: "best so far", className: "key-best" },
+];
+
 /** Time runs from `sinceMillis`, when the study was created. */
-export function bestSoFar(columns: TrialColumns, sinceMillis: number, size: Size): Plot {
+export function bestSoFar(columns: TrialColumns, sinceMillis: number, whole: Size): Plot {
+  const keys = legend("", KEYS, MARGIN.left, whole.width);
+  const size = { ...whole, top: keys.bottom };
   const points = scored(trialPoints(columns), true);
   const { best } = columns;
   const last = Math.max(0, ...points.map(({ changedMillis }) => changedMillis - sinceMillis), (best.millis.at(-1) ?? 0) - sinceMillis);
@@ -26,6 +35,7 @@ export function bestSoFar(columns: TrialColumns, sinceMillis: number, size: Size
     drawing: canvas(
       size,
       axes(size, across, up),
+      keys.node,
       dots(of(false), "early"),
       dots(of(true), "scored"),
       line(steps(best, sinceMillis, last, across.place, up.place), "best"),

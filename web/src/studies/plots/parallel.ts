@@ -108,7 +108,7 @@ function isWithin(share: number, { low, high }: Brush): boolean {
 }
 
 /** How far up its axis a place is, from 0 to 1. */
-export function shareOf(y: number, size: Size): number {
+function shareOf(y: number, size: Size): number {
   const [bottom, top] = columnSpan(size);
   return Math.min(1, Math.max(0, (bottom - y) / (bottom - top)));
 }

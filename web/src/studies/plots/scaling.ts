@@ -2,13 +2,22 @@
 
 import type { WorkView } from "../../api/types";
 import { numberAxis } from "./axis";
-import { acrossSpan, axes, canvas, upSpan, type Hit, type Plot, type Size } from "./plot";
+import { legend } from "./legend";
+import { acrossSpan, axes, canvas, MARGIN, upSpan, type Hit, type Plot, type Size } from "./plot";
 import { dots, line } from "./svg";
 import { quantile } from "./data";
 
 type Slot = WorkView["slots"][number];
 
-export function scaling({ slots }: Pick<WorkView, "slots">, size: Size): Plot {
+const KEYS = [
+  { label: "a stretch of time", className: "early" },
+  { label: "mean", className: "scored" },
+  { label: "each worker counts fully", className: "key-ideal" },
+];
+
+export function scaling({ slots }: Pick<WorkView, "slots">, whole: Size): Plot {
+  const keys = legend("", KEYS, MARGIN.left, whole.width);
+  const size = { ...whole, top: keys.bottom };
   const each = perWorker(slots);
   const most = Math.max(1, ...slots.map(({ workers }) => workers));
   const across = numberAxis("workers", [0, most * 1.05], false, acrossSpan(size));
@@ -21,6 +30,7 @@ export function scaling({ slots }: Pick<WorkView, "slots">, size: Size): Plot {
     drawing: canvas(
       size,
       axes(size, across, up),
+      keys.node,
       each > 0 ? line([place(0, 0), place(most, most * each)], "ideal") : null,
       dots(hits, "early"),
       line(means.map(({ workers, epochs }) => place(workers, epochs)), "best"),

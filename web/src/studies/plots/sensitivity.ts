@@ -7,6 +7,7 @@ import { label as nameOf, text } from "../../format/parameter";
 import type { Range } from "../space";
 import { parameterAxis, scoreAxis, type Axis } from "./axis";
 import { described, quantile, scored, trialPoints, type ScoredPoint } from "./data";
+import { legend } from "./legend";
 import { acrossSpan, axes, canvas, MARGIN, upSpan, type Hit, type Plot, type Size } from "./plot";
 import { dots, line, pathThrough, svg, type SvgNode } from "./svg";
 
@@ -24,11 +25,6 @@ const STRETCHES = 9;
 /** Trials in a stretch from which on their spread is drawn. */
 const REPEATS = 3;
 
-/** Pixels of a row of names. */
-const ROW = 18;
-/** Pixels of a letter, about. */
-const LETTER = 7;
-
 interface Group {
   label: string;
   points: readonly ScoredPoint[];
@@ -38,7 +34,12 @@ export function sensitivity(columns: TrialColumns, ranges: ReadonlyMap<string, R
   const points = scored(trialPoints(columns), false);
   const name = view.across;
   const groups = grouped(points, view.by);
-  const names = view.by === undefined ? null : legend(nameOf(view.by), groups, whole.width);
+  const names = view.by === undefined ? null : legend(
+    nameOf(view.by),
+    groups.map(({ label }, index) => ({ label, className: `group-${index}` })),
+    MARGIN.left,
+    whole.width,
+  );
   const size = names ? { ...whole, top: names.bottom } : whole;
   const across = parameterAxis(name, ranges.get(name), points.map(({ parameters }) => parameters[name] ?? null), acrossSpan(size));
   const up = scoreAxis("validation score", points.map(({ score }) => score), upSpan(size));
@@ -134,29 +135,6 @@ function spread(summaries: readonly Summary[], group: number): (SvgNode | null)[
   const there = repeated.map(({ x, low }) => ({ x, y: low }));
   const back = repeated.map(({ x, high }) => ({ x, y: high })).toReversed();
   return [svg("path", { class: `spread group-${group}`, d: `${pathThrough([...there, ...back])}Z` })];
-}
-
-interface Legend {
-  node: SvgNode;
-  /** Pixels from the top that it needs. */
-  bottom: number;
-}
-
-/** The groups' names above the middle, in as many rows as the width asks for. */
-function legend(title: string, groups: readonly Group[], width: number): Legend {
-  let [x, y] = [MARGIN.left + (title.length + 2) * LETTER, ROW];
-  const marks = groups.flatMap(({ label }, index) => {
-    const needed = (label.length + 4) * LETTER;
-    if (x + needed > width && x > MARGIN.left) [x, y] = [MARGIN.left + LETTER, y + ROW];
-    const at = x;
-    x += needed;
-    return [
-      svg("path", { class: `dots large group-${index}`, d: `M${at},${y - 4}h0` }),
-      svg("text", { class: "legend", x: at + 9, y }, label),
-    ];
-  });
-  const node = svg("g", {}, svg("text", { x: MARGIN.left, y: ROW }, title), ...marks);
-  return { node, bottom: y + ROW };
 }
 
 function cell(value: Value | null | undefined): string | number | null {

@@ -3,6 +3,7 @@
 
 import type { WorkView } from "../../api/types";
 import { elapsed, elapsedAxis } from "./axis";
+import { legend } from "./legend";
 import { canvas, type Hit, type Plot, type Size } from "./plot";
 import { svg, tenth, type SvgNode } from "./svg";
 
@@ -13,7 +14,14 @@ const LANE = 18;
 const GAP = 4;
 const NAMES = 116;
 const RIGHT = 16;
-const TOP = 8;
+const TOP = 34;
+
+const KEYS = [
+  { label: "finished", className: "key-claimed" },
+  { label: "stopped", className: "key-pruned" },
+  { label: "lost, given on", className: "key-lost" },
+  { label: "goes on", className: "key-running" },
+];
 const BOTTOM = 44;
 const LEAST_WIDTH = 1.5;
 
@@ -56,6 +64,7 @@ export function timeline(work: WorkView, size: Size): Plot {
       ...work.workers.slice(firstLane).map(({ worker, volunteer }, lane) =>
         svg("text", { class: "mark beside", x: NAMES - 8, y: laneTop(lane) + 13 }, `${cut(volunteer.nickname)} ${worker.slice(0, 4)}`),
       ),
+      legend("", KEYS, 0, size.width).node,
       ...["claimed", "pruned", "lost", "running"].map((kind) => blocksOf(blocks, kind)),
       ...ties(blocks),
     ),
