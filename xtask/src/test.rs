@@ -89,7 +89,7 @@ struct TestStage {
 }
 
 /// In the order they run: what fails fast and often goes first.
-const STAGES: [TestStage; 20] = [
+const STAGES: [TestStage; 21] = [
     TestStage {
         name: "sizes of tracked files",
         purpose: Purpose::Test(Kind::Rust),
@@ -388,7 +388,7 @@ impl Bench<'_> {
         &self,
         package: &str,
         script: &str,
-        mut variables: Vec<(&str, OsString)>,
+        mut variables: Vec<(&'static str, OsString)>,
     ) -> Result<Success, StageError> {
         variables.extend(self.variables());
         node::run_script(self.workspace, package, script, &variables)?;
