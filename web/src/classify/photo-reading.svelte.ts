@@ -3,7 +3,8 @@
 
 import { message } from "../api/problem";
 import type { BundleView } from "../api/types";
-import { PhotoModel, type PhotoLabel } from "./photo";
+import type { PhotoLabel } from "./photo";
+import { PhotoModel } from "./photo-model";
 
 export class PhotoReading {
   /** The model that was chosen. */

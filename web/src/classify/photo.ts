@@ -1,10 +1,6 @@
-// Pretrained models for photos: which there are, and one of them at work in this page. Fetches only when
-// a model is chosen: the module once, and the model's files. Looking makes no request.
+// What a photo may show, and what pretrained models and their classes are called.
 
-import * as api from "../api/client";
 import type { BundleView } from "../api/types";
-import { compiledProgram } from "../page/program";
-import init, { PhotoClassifier } from "../wasm/worker_wasm.js";
 
 /** How many labels a photo gets. */
 export const TOP = 5;
@@ -13,39 +9,6 @@ export const TOP = 5;
 export interface PhotoLabel {
   label: string;
   score: number;
-}
-
-/** A pretrained model that is ready. */
-export class PhotoModel {
-  readonly bundle: BundleView;
-  readonly #classifier: PhotoClassifier;
-
-  private constructor(bundle: BundleView, classifier: PhotoClassifier) {
-    this.bundle = bundle;
-    this.#classifier = classifier;
-  }
-
-  /** Fetches what the model needs. */
-  static async load(bundle: BundleView): Promise<PhotoModel> {
-    const files = [bundle.description_sha256, bundle.labels_sha256, bundle.weights_sha256].map(api.blob);
-    const program = compiledProgram().then((program) => init({ module_or_path: program }));
-    const [[description, labels, weights]] = await Promise.all([Promise.all(files), program]);
-    if (!description || !labels || !weights) throw new Error("The model did not arrive whole.");
-    return new PhotoModel(bundle, new PhotoClassifier(description, labels, weights));
-  }
-
-  /** The likeliest labels for an encoded picture, likeliest first. Throws where it can't be read. */
-  labels(encoded: Uint8Array): PhotoLabel[] {
-    return this.#classifier.labels(encoded, TOP).map((found) => {
-      const { label, score } = found;
-      found.free();
-      return { label, score };
-    });
-  }
-
-  free(): void {
-    this.#classifier.free();
-  }
 }
 
 /** The first of a class's names: ImageNet's classes have several, the usual one first. */
