@@ -84,7 +84,7 @@ fn bad_pictures_are_named_and_stop_nothing() {
     let whole = png(3);
     let half = whole[..whole.len() / 2].to_vec();
     let found = answers(
-        &classifier,
+        &mut classifier,
         &[b"no picture".to_vec(), whole.clone(), half, Vec::new()],
     );
     let unreadable = |answer: &Answer| match answer {
