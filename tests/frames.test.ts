@@ -61,7 +61,7 @@ test("bad frames close the socket that sent them, with a code and a reason, and 
     await twice.next("welcome");
     const { token } = stranger.volunteer;
     const { build } = await server.api.health();
-    await twice.say({ type: "hello", protocol: 1, build, volunteer_token: token, worker: "00000000000000bb" });
+    await twice.say({ type: "hello", protocol: 2, build, volunteer_token: token, worker: "00000000000000bb" });
     expect(await twice.closed()).toEqual({ code: 1008, reason: "a socket greets only once" });
   });
 

@@ -3,6 +3,7 @@
 
 import { draw, SEVEN } from "./support/drawing";
 import { look } from "./support/look";
+import { picture } from "./support/picture";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
 
@@ -64,6 +65,11 @@ test("every page is accessible and fits, on a phone and on a desk, by day and by
     await draw(page, SEVEN);
     await expect(page.getByText("Looks like")).toBeVisible();
     await look(page, "classify-drawn");
+    const buffer = Buffer.from(await picture(page, SEVEN), "base64");
+    const files = ["seven.png", "another seven.png", "no picture.png"].map((name) => ({ name, mimeType: "image/png", buffer }));
+    await page.getByLabel("Choose pictures").setInputFiles(files.map((file, i) => (i < 2 ? file : { ...file, buffer: Buffer.from("no") })));
+    await page.getByText("1 picture without a result").click();
+    await look(page, "classify-many");
   });
 });
 

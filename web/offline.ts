@@ -7,6 +7,9 @@ const PAGE = "classify.html";
 const SCRIPT = "service-worker.js";
 const PLACE = "PAGE_FILES";
 
+/** Where files lie whose names hold hashes. */
+const HASHED = /^(assets|classify)\//;
+
 type Contents = Readonly<Record<string, string>>;
 
 export function offlinePage(): Plugin {
@@ -34,7 +37,7 @@ export function filesBehind(page: string, contents: Contents): string[] {
   for (const name of found) {
     const source = contents[name] ?? "";
     for (const other of Object.keys(contents)) {
-      if (other.startsWith("assets/") && source.includes(basename(other))) found.add(other);
+      if (HASHED.test(other) && source.includes(basename(other))) found.add(other);
     }
   }
   found.delete(page);

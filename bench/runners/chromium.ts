@@ -30,8 +30,9 @@ const address = await serveFolders(
     ["product", option("product")],
     ["module", option("module")],
     ["data", option("data")],
-    ["tfjs-core", packaged("tfjs-core")],
-    ["tfjs-wasm", packaged("tfjs-backend-wasm")],
+    ["tfjs-core", packaged("@tensorflow/tfjs-core")],
+    ["tfjs-wasm", packaged("@tensorflow/tfjs-backend-wasm")],
+    ["ort", packaged("onnxruntime-web")],
   ]),
 );
 const browser = await chromium.launch({ executablePath: option("chromium"), args: ARGUMENTS });
@@ -41,14 +42,14 @@ page.on("console", (message) => process.stderr.write(`${message.text()}\n`));
 await page.goto(address);
 await page.waitForFunction(() => typeof window.ask === "function");
 
-function tfjsVersion(): string {
-  const manifest = join(packaged("tfjs-core"), "..", "package.json");
+function versionOf(name: string): string {
+  const manifest = join(packaged(name), "..", "package.json");
   return (JSON.parse(readFileSync(manifest, "utf8")) as { version: string }).version;
 }
 
 /** Folder of a package's scripts. */
 function packaged(name: string): string {
-  return dirname(createRequire(import.meta.url).resolve(`@tensorflow/${name}`));
+  return dirname(createRequire(import.meta.url).resolve(name));
 }
 
 async function answer(request: Request): Promise<unknown> {
@@ -78,6 +79,10 @@ function memoryOf(pid: number): { renderer_rss_mib: number; renderer_private_mib
   };
 }
 
-const versions = { Chromium: browser.version(), ...(subject === "tfjs" ? { "TensorFlow.js": tfjsVersion() } : {}) };
+const peers: Partial<Record<Subject, Record<string, string>>> = {
+  tfjs: { "TensorFlow.js": versionOf("@tensorflow/tfjs-core") },
+  ort: { "ONNX Runtime Web": versionOf("onnxruntime-web") },
+};
+const versions = { Chromium: browser.version(), ...peers[subject] };
 await answerAll(versions, answer);
 await browser.close();

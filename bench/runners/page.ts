@@ -4,7 +4,7 @@ import type { Request } from "./request.js";
 import type { Call, Reply } from "./worker.js";
 
 /** Who is measured in a worker. */
-export type Subject = "product" | "bench" | "candle" | "tfjs";
+export type Subject = "product" | "bench" | "candle" | "tfjs" | "ort";
 
 const workers = new Map<Subject, Worker>();
 let calls = 0;

@@ -23,6 +23,13 @@ export interface Train {
   seed: number;
 }
 
+export interface Label {
+  do: "label";
+  /** The network's input, or the photo's file: then decoding and resizing are timed too. */
+  from: "input" | "photo";
+  seconds: number;
+}
+
 export interface MeasureKernels {
   do: "kernels";
   setting: Setting;
@@ -42,7 +49,7 @@ export interface Sweep {
   limit_secs: number;
 }
 
-export type Request = Measure | Train | MeasureKernels | Sweep | { do: "memory" } | { do: "peak"; seconds: number };
+export type Request = Measure | Label | Train | MeasureKernels | Sweep | { do: "memory" } | { do: "peak"; seconds: number };
 
 export interface Measurement {
   images: number;

@@ -8,6 +8,7 @@ import { extname, join, normalize } from "node:path";
 
 const TYPES: Readonly<Record<string, string>> = {
   ".js": "text/javascript",
+  ".mjs": "text/javascript",
   ".wasm": "application/wasm",
 };
 const PAGE =

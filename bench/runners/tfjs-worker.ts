@@ -7,6 +7,8 @@ import type * as Backend from "@tensorflow/tfjs-backend-wasm";
 
 import { CLASSES, images } from "./blobs.js";
 import { within } from "./measurement.js";
+import { mobilenet, type Convolution } from "./networks.js";
+import { check, dataFile, likeliest, normalised, photos, SIDE } from "./photos.js";
 import type { Request, Setting } from "./request.js";
 import { fetched, serve } from "./worker.js";
 
@@ -32,8 +34,10 @@ interface Batch {
 
 const starting = start();
 const models = new Map<string, Classify>();
+let labelling: Promise<Classify> | undefined;
 
 serve(async (request: Request) => {
+  if (request.do === "label" && request.from === "input") return within(request.seconds, await (labelling ??= ofPhotos()));
   if (request.do !== "measure" || request.work !== "forward") {
     throw new Error("TensorFlow.js in wasm only classifies");
   }
@@ -69,6 +73,49 @@ async function prepared(setting: Shape): Promise<Classify> {
     correct += batch.labels.filter((label, index) => label === classes[index]).length;
     return batch.labels.length;
   };
+}
+
+/** Labels all photos, one after the other. */
+async function ofPhotos(): Promise<Classify> {
+  const tf = await starting;
+  const given = await photos();
+  const network = mobilenet(await dataFile("mobilenet.safetensors"), SIDE);
+  const layers = network.convolutions.map((layer) => (layer.groups === 1 ? pointwise(tf, layer) : depthwise(tf, layer)));
+  const classify = network.dense.map(({ weights, bias, outputs }) => {
+    // Once: with `transposeB` the backend's fused product is wrong.
+    const b = tf.tidy(() => tf.transpose(tf.tensor2d(weights, [outputs, weights.length / outputs])));
+    const biases = tf.tensor1d(bias);
+    return (a: Core.Tensor) => tf.fused.matMul({ a, b, bias: biases, activation: "linear" });
+  });
+  const inputs = given.inputs.map((input) => tf.tensor4d(normalised(input), [1, SIDE, SIDE, 3]));
+  const scores = (input: Core.Tensor) =>
+    tf.tidy(() => {
+      const features = layers.reduce((values, layer) => layer(values), input);
+      const means: Core.Tensor = tf.mean(features, [1, 2]);
+      return tf.softmax(classify.reduce((values, layer) => layer(values), means)).dataSync();
+    });
+  check(inputs.map((input) => likeliest(scores(input))), given);
+  return () => {
+    for (const input of inputs) scores(input);
+    return inputs.length;
+  };
+}
+
+/** Kernels in TensorFlow's order: [rows, columns, inputs, outputs]. */
+function kernelOf(tf: Tf, { kernel, shape }: Convolution): Core.Tensor4D {
+  return tf.tidy(() => tf.transpose(tf.tensor4d(kernel, shape), [2, 3, 1, 0]));
+}
+
+function pointwise(tf: Tf, layer: Convolution): Layer {
+  const [filter, bias] = [kernelOf(tf, layer), tf.tensor1d(layer.bias)];
+  const fixed = { filter, bias, strides: layer.stride, pad: "same", activation: "relu6" } as const;
+  return (values) => tf.fused.conv2d({ ...fixed, x: values as Core.Tensor4D });
+}
+
+function depthwise(tf: Tf, layer: Convolution): Layer {
+  const filter = tf.tidy(() => tf.transpose(kernelOf(tf, layer), [0, 1, 3, 2]));
+  const fixed = { filter, bias: tf.tensor1d(layer.bias), strides: layer.stride, pad: "same", activation: "relu6" } as const;
+  return (values) => tf.fused.depthwiseConv2d({ ...fixed, x: values as Core.Tensor4D });
 }
 
 /** Whole batches of all images. */

@@ -10,6 +10,7 @@ use tabsweep_trainer::{Hyperparameters, ImageSet};
 
 use crate::data::{self, CLASSES, DataError};
 use crate::memory;
+use crate::photos::{Form, PhotoError, Photos};
 use crate::product::{Measurement, Product, ProductError, Run, Setting, Work};
 use crate::speed::{self, KernelSpeed, Peak};
 
@@ -30,6 +31,10 @@ enum Request {
     Measure {
         work: Work,
         setting: Setting,
+        seconds: f64,
+    },
+    Label {
+        from: Form,
         seconds: f64,
     },
     Memory,
@@ -67,12 +72,16 @@ struct Greeting {
 /// # Errors
 /// The data can't be read, or the other side is gone.
 pub fn answer_all(folder: &Path) -> Result<(), ConversationError> {
-    let mut product = Product::new(data::read_training(folder)?);
-    let test = data::read_test(folder)?;
+    let mut subjects = Subjects {
+        folder,
+        product: Product::new(data::read_training(folder)?),
+        test: data::read_test(folder)?,
+        photos: None,
+    };
     let ready = BTreeMap::new();
     say(&Greeting { ready })?;
     for line in io::stdin().lock().lines() {
-        say(&answer(&mut product, &test, &line?))?;
+        say(&subjects.answer(&line?))?;
     }
     Ok(())
 }
@@ -84,35 +93,62 @@ fn say(answer: &impl Serialize) -> io::Result<()> {
     out.flush()
 }
 
-fn answer(product: &mut Product, test: &ImageSet, line: &str) -> Answer {
-    let request = match serde_json::from_str(line) {
-        Ok(request) => request,
-        Err(error) => return refusal(&error),
-    };
-    met(product, test, request).unwrap_or_else(|error| refusal(&error))
+/// What is measured here.
+struct Subjects<'a> {
+    folder: &'a Path,
+    product: Product,
+    test: ImageSet,
+    /// Read when they are first asked for: not everybody has them.
+    photos: Option<Photos>,
 }
 
-fn met(product: &mut Product, test: &ImageSet, request: Request) -> Result<Answer, ProductError> {
-    Ok(match request {
-        Request::Measure {
-            work,
-            setting,
-            seconds,
-        } => Answer::Measured(product.measure(work, &setting, seconds)?),
-        Request::Memory => Answer::Memory {
-            peak_rss_mib: memory::peak_mib(),
-        },
-        Request::Peak { seconds } => Answer::Peak(speed::highest_peak(seconds)),
-        Request::Kernels { setting, seconds } => {
-            let setting = Hyperparameters::from_json(&setting)?;
-            Answer::Kernels(speed::of_kernels(&setting, CLASSES, test, seconds)?)
-        }
-        Request::Train { setting, seed } => Answer::Trained(product.run(&setting, seed, test)?),
-    })
+/// Why a request could not be met.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+enum Unmet {
+    Request(#[from] serde_json::Error),
+    Product(#[from] ProductError),
+    Photo(#[from] PhotoError),
 }
 
-fn refusal(error: &impl std::error::Error) -> Answer {
-    Answer::Error {
-        error: error.to_string(),
+impl Subjects<'_> {
+    fn answer(&mut self, line: &str) -> Answer {
+        self.met(line).unwrap_or_else(|unmet| Answer::Error {
+            error: unmet.to_string(),
+        })
+    }
+
+    fn met(&mut self, line: &str) -> Result<Answer, Unmet> {
+        let product = &mut self.product;
+        Ok(match serde_json::from_str(line)? {
+            Request::Measure {
+                work,
+                setting,
+                seconds,
+            } => Answer::Measured(product.measure(work, &setting, seconds)?),
+            Request::Label { from, seconds } => {
+                Answer::Measured(self.photos()?.label_for(from, seconds)?)
+            }
+            Request::Memory => Answer::Memory {
+                peak_rss_mib: memory::peak_mib(),
+            },
+            Request::Peak { seconds } => Answer::Peak(speed::highest_peak(seconds)),
+            Request::Kernels { setting, seconds } => {
+                let setting = Hyperparameters::from_json(&setting).map_err(ProductError::from)?;
+                let speeds = speed::of_kernels(&setting, CLASSES, &self.test, seconds);
+                Answer::Kernels(speeds.map_err(ProductError::from)?)
+            }
+            Request::Train { setting, seed } => {
+                Answer::Trained(product.run(&setting, seed, &self.test)?)
+            }
+        })
+    }
+
+    fn photos(&mut self) -> Result<&mut Photos, PhotoError> {
+        let photos = match self.photos.take() {
+            Some(photos) => photos,
+            None => Photos::read(self.folder)?,
+        };
+        Ok(self.photos.insert(photos))
     }
 }

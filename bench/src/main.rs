@@ -5,12 +5,13 @@ mod conversation;
 mod data;
 mod grid;
 mod memory;
+mod photos;
 mod product;
 mod record;
 mod session;
 mod speed;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,9 @@ enum Task {
         /// Folder with MNIST's four files, packed or not; without it, synthetic digits are drawn
         #[arg(long, value_name = "DIR")]
         mnist: Option<PathBuf>,
+        /// Folder with a MobileNet's weights, its labels and photos; without it, there are none
+        #[arg(long, value_name = "DIR")]
+        imagenet: Option<PathBuf>,
     },
     /// Answers the requests on standard input, one line of JSON for each
     Run {
@@ -45,7 +49,11 @@ enum Task {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
-        Task::Data { out, mnist } => data::write(&out, mnist.as_deref()).map_err(Failure::from),
+        Task::Data {
+            out,
+            mnist,
+            imagenet,
+        } => write(&out, mnist.as_deref(), imagenet.as_deref()),
         Task::Run { data } => conversation::answer_all(&data).map_err(Failure::from),
         Task::Record(options) => record::record(&options).map_err(Failure::from),
     };
@@ -58,10 +66,19 @@ fn main() -> ExitCode {
     }
 }
 
+fn write(out: &Path, mnist: Option<&Path>, imagenet: Option<&Path>) -> Result<(), Failure> {
+    data::write(out, mnist)?;
+    if let Some(imagenet) = imagenet {
+        photos::write(out, imagenet)?;
+    }
+    Ok(())
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 enum Failure {
     Data(#[from] data::DataError),
+    Photos(#[from] photos::PhotoError),
     Conversation(#[from] conversation::ConversationError),
     Record(#[from] record::RecordError),
 }

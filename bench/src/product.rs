@@ -54,8 +54,10 @@ pub enum ProductError {
 /// What was done in which time.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Measurement {
-    images: u64,
-    seconds: f64,
+    /// Images trained with or classified.
+    pub images: u64,
+    /// The time it took.
+    pub seconds: f64,
 }
 
 /// A whole training.

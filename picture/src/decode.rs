@@ -1,17 +1,11 @@
 //! Decides which bytes are a picture, and what its pixels are: upright as EXIF says, what shows
 //! through on white paper, colour profiles not looked at. Bytes may come from anybody: a header is
-//! held to the limits before anything is unpacked.
+//! held to the limits before there is memory for what it announces.
 
-use std::io::{self, Cursor};
-
-use image::{
-    DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageResult, RgbImage,
-    codecs::{bmp::BmpDecoder, png::PngDecoder, webp::WebPDecoder},
-    metadata::Orientation,
-};
 use thiserror::Error;
 
-use crate::{exif, jpeg, picture::Picture};
+use crate::picture::Picture;
+use crate::{bmp, jpeg, png, webp};
 
 /// What a picture may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +13,7 @@ pub struct Limits {
     /// Encoded bytes.
     pub bytes: usize,
     /// Width times height.
-    pub pixels: u64,
+    pub pixels: usize,
 }
 
 /// Enough for a camera's photos, and for a phone to have four of them in memory.
@@ -29,6 +23,25 @@ impl Default for Limits {
             bytes: 32 << 20,
             pixels: 50_000_000,
         }
+    }
+}
+
+impl Limits {
+    /// Refuses a size that a header announces.
+    pub(crate) fn check_pixels(&self, width: usize, height: usize) -> Result<(), DecodeError> {
+        if width.saturating_mul(height) > self.pixels {
+            return Err(DecodeError::TooManyPixels {
+                width,
+                height,
+                most: self.pixels,
+            });
+        }
+        Ok(())
+    }
+
+    /// For what a decoder keeps beside the pixels that it gives: 16 bits for each of four channels.
+    pub(crate) fn working_bytes(&self) -> usize {
+        self.pixels.saturating_mul(8)
     }
 }
 
@@ -74,11 +87,11 @@ pub enum DecodeError {
     #[error("the picture has {width} x {height} pixels, at most {most} are looked at")]
     TooManyPixels {
         /// Columns.
-        width: u64,
+        width: usize,
         /// Rows.
-        height: u64,
+        height: usize,
         /// The limit.
-        most: u64,
+        most: usize,
     },
     /// It stops before its end.
     #[error("the {format} file ends too early")]
@@ -96,6 +109,16 @@ pub enum DecodeError {
     },
 }
 
+impl DecodeError {
+    /// What a decoder found wrong.
+    pub(crate) fn damaged(format: Format, reason: impl ToString) -> Self {
+        Self::Damaged {
+            format,
+            reason: reason.to_string(),
+        }
+    }
+}
+
 /// The picture in `bytes`, whose format is known by how they begin.
 ///
 /// # Errors
@@ -107,103 +130,35 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, DecodeError> {
             most: limits.bytes,
         });
     }
-    let reader = || Cursor::new(bytes);
-    match format(bytes)? {
+    let raster = match format(bytes).ok_or(DecodeError::NoPicture)? {
+        Format::Png => png::decode(bytes, limits),
         Format::Jpeg => jpeg::decode(bytes, limits),
-        Format::Png => unpack(Format::Png, PngDecoder::new(reader()), limits),
-        Format::WebP => unpack(Format::WebP, WebPDecoder::new(reader()), limits),
-        Format::Bmp => unpack(Format::Bmp, BmpDecoder::new(reader()), limits),
-    }
-}
-
-fn format(bytes: &[u8]) -> Result<Format, DecodeError> {
-    match image::guess_format(bytes) {
-        Ok(ImageFormat::Png) => Ok(Format::Png),
-        Ok(ImageFormat::Jpeg) => Ok(Format::Jpeg),
-        Ok(ImageFormat::WebP) => Ok(Format::WebP),
-        Ok(ImageFormat::Bmp) => Ok(Format::Bmp),
-        _ => Err(DecodeError::NoPicture),
-    }
-}
-
-fn unpack(
-    format: Format,
-    decoder: ImageResult<impl ImageDecoder>,
-    limits: &Limits,
-) -> Result<Picture, DecodeError> {
-    let fault = |error| fault(format, error);
-    let mut decoder = decoder.map_err(fault)?;
-    let (width, height) = decoder.dimensions();
-    limits.check_pixels(width.into(), height.into())?;
-    decoder.set_limits(limits.allocation()).map_err(fault)?;
-    // What EXIF says badly is not said.
-    let orientation = match decoder.exif_metadata() {
-        Ok(Some(chunk)) => exif::orientation(&chunk),
-        _ => Orientation::NoTransforms,
+        Format::WebP => webp::decode(bytes, limits),
+        Format::Bmp => bmp::decode(bytes, limits),
     };
-    let image = DynamicImage::from_decoder(decoder).map_err(fault)?;
-    Ok(upright(image, orientation))
+    Ok(raster?.into_picture())
 }
 
-impl Limits {
-    /// Refuses what a header announces, before there is memory for it.
-    pub(crate) fn check_pixels(&self, width: u64, height: u64) -> Result<(), DecodeError> {
-        if width.saturating_mul(height) > self.pixels {
-            return Err(DecodeError::TooManyPixels {
-                width,
-                height,
-                most: self.pixels,
-            });
-        }
-        Ok(())
-    }
-
-    /// For what a decoder needs at a time: 16 bits for each of four channels, twice.
-    fn allocation(&self) -> image::Limits {
-        let mut limits = image::Limits::no_limits();
-        limits.max_alloc = Some(self.pixels.saturating_mul(16));
-        limits
-    }
-}
-
-/// Turned and mirrored until up is up, on white paper.
-pub(crate) fn upright(mut image: DynamicImage, orientation: Orientation) -> Picture {
-    image.apply_orientation(orientation);
-    let image = if image.color().has_alpha() {
-        on_paper(image)
-    } else {
-        image.into_rgb8()
-    };
-    let (width, height) = image.dimensions();
-    Picture::new(width as usize, height as usize, image.into_raw())
-}
-
-/// What is not opaque lets white through, rounded to the nearest.
-fn on_paper(image: DynamicImage) -> RgbImage {
-    let image = image.into_rgba8();
-    let (width, height) = image.dimensions();
-    let (pixels, _) = image.as_raw().as_chunks::<4>();
-    let blended = pixels.iter().flat_map(|&[red, green, blue, opacity]| {
-        let opacity = u32::from(opacity);
-        let blend = |part: u8| {
-            let sum = u32::from(part) * opacity + 255 * (255 - opacity);
-            ((sum + 127) / 255) as u8
-        };
-        [blend(red), blend(green), blend(blue)]
-    });
-    let pixels = blended.collect();
-    RgbImage::from_raw(width, height, pixels).expect("three bytes for each pixel")
-}
-
-fn fault(format: Format, error: ImageError) -> DecodeError {
-    let ends_early = matches!(&error, ImageError::IoError(error)
-        if error.kind() == io::ErrorKind::UnexpectedEof);
-    if ends_early || error.to_string().contains("end of file") {
-        DecodeError::Truncated { format }
-    } else {
-        DecodeError::Damaged {
-            format,
-            reason: error.to_string(),
-        }
+fn format(bytes: &[u8]) -> Option<Format> {
+    match bytes {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Format::Png),
+        [0xff, 0xd8, 0xff, ..] => Some(Format::Jpeg),
+        [
+            b'R',
+            b'I',
+            b'F',
+            b'F',
+            _,
+            _,
+            _,
+            _,
+            b'W',
+            b'E',
+            b'B',
+            b'P',
+            ..,
+        ] => Some(Format::WebP),
+        [b'B', b'M', ..] => Some(Format::Bmp),
+        _ => None,
     }
 }

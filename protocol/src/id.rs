@@ -29,6 +29,14 @@ number_id! {
     TrialNumber
 }
 number_id! {
+    /// Names a labelling job; counts up from 1 on each server.
+    JobId
+}
+number_id! {
+    /// A chunk's place in its job; counts up from 0.
+    ChunkNumber
+}
+number_id! {
     /// Names a volunteer; counts up from 1 on each server.
     VolunteerId
 }

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    LeaseToken, Numerics, Parameters, Seed, Sha256, StudyId, TrialNumber, VolunteerId, WorkerId,
+    LabelLease, LabelProgress, LabelVerdict, Labelled, LeaseToken, Numerics, Parameters, Seed,
+    Sha256, StudyId, TrialNumber, VolunteerId, WorkerId,
 };
 
 /// What a worker says.
@@ -24,6 +25,10 @@ pub enum WorkerMessage {
     Checkpoint(CheckpointRef),
     /// The trial has ended.
     Claim(Claim),
+    /// How labelling goes; the heartbeat that keeps the lease.
+    LabelProgress(LabelProgress),
+    /// A chunk of pictures has been labelled. Answered like a claim.
+    Labelled(Labelled),
     /// The worker gives its lease back unfinished.
     Release(Release),
 }
@@ -34,14 +39,18 @@ pub enum WorkerMessage {
 pub enum ServerMessage {
     /// The answer to `hello`.
     Welcome(Welcome),
-    /// Work.
+    /// Work: a trial to train.
     Lease(Box<Lease>),
+    /// Work: pictures to label.
+    LabelLease(Box<LabelLease>),
     /// There is none now, and why.
     NoWork(NoWork),
     /// What became of a claim when it arrived; its checking takes a while longer.
     ClaimAnswer(ClaimAnswer),
     /// What the server found when it checked a claim of this volunteer.
     Verdict(Verdict),
+    /// What the server found when it checked the labels of a chunk.
+    LabelVerdict(LabelVerdict),
     /// The lease is no longer the worker's.
     Stop(Stop),
 }

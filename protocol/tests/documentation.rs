@@ -52,6 +52,8 @@ fn workers_examples_are_messages() {
         "claim",
         "epoch",
         "hello",
+        "label_progress",
+        "labelled",
         "progress",
         "ready",
         "release",
@@ -68,6 +70,8 @@ fn servers_examples_are_messages() {
     }
     let expected = [
         "claim_answer",
+        "label_lease",
+        "label_verdict",
         "lease",
         "no_work",
         "stop",

@@ -24,6 +24,8 @@ pub struct Settings {
     pub sockets_per_address: usize,
     /// Age after which an upload that no trial needs is deleted.
     pub upload_keep_secs: u32,
+    /// How long labels wait for a second volunteer until the server confirms them itself.
+    pub confirm_secs: u32,
 }
 
 impl Settings {
@@ -44,6 +46,7 @@ impl Default for Settings {
             checkpoint_secs: 20,
             sockets_per_address: 256,
             upload_keep_secs: 600,
+            confirm_secs: 20,
         }
     }
 }
@@ -78,6 +81,8 @@ pub struct App {
     pub changes: broadcast::Sender<StudyId>,
     /// Counts up whenever a claim waits for its verdict.
     pub claims: watch::Sender<u64>,
+    /// Counts up whenever labels wait to be checked.
+    pub labels: watch::Sender<u64>,
     /// Megabytes of uploads that may arrive at once: each is in memory until it is on disk.
     pub arriving_mib: Semaphore,
     /// The way of uploads to the disk.
@@ -119,6 +124,7 @@ impl App {
             work: watch::Sender::new(0),
             changes: broadcast::Sender::new(256),
             claims: watch::Sender::new(0),
+            labels: watch::Sender::new(0),
             arriving_mib: Semaphore::new(ARRIVING_MIB),
             plots: PlotCache::default(),
             shutdown: watch::Sender::new(false),
@@ -139,6 +145,11 @@ impl App {
     /// Verifiers look for claims.
     pub fn claim_waits(&self) {
         self.claims.send_modify(|count| *count += 1);
+    }
+
+    /// Whoever checks labels looks for some.
+    pub fn labels_wait(&self) {
+        self.labels.send_modify(|count| *count += 1);
     }
 
     /// Pages that show the study look again, on all servers.

@@ -1,22 +1,24 @@
 //! The command line's way to a running server: the same API that everybody has.
 
 mod export;
+mod label;
+mod pictures;
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use reqwest::{
-    RequestBuilder, Response, header,
-    multipart::{Form, Part},
-};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use reqwest::{RequestBuilder, Response, header};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tabsweep_protocol::Parameters;
 
 use crate::http_client::client;
 pub use export::{ExportFormat, ExportedTrial, Output};
+pub use label::{JobModel, NewJob};
+pub use pictures::SourceError;
 
 /// Why a command did not work.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +44,21 @@ pub enum ClientError {
         path: PathBuf,
         /// The system's words.
         source: io::Error,
+    },
+    /// No model is called so.
+    #[error(
+        "there is no model {name}; expected `best`, STUDY/TRIAL such as 1/17, or a bundle's name"
+    )]
+    NoModel {
+        /// What was asked for.
+        name: String,
+    },
+    /// There are no pictures to be had.
+    #[error(transparent)]
+    Pictures {
+        /// Why not.
+        #[from]
+        source: SourceError,
     },
     /// The study has no model.
     #[error("study {study} has no verified trial yet")]
@@ -218,15 +235,16 @@ impl Server {
         folder: &Path,
         admin_token_file: PathBuf,
     ) -> Result<String, ClientError> {
-        let mut form = Form::new();
-        for name in ["model.toml", "labels.txt", "weights.safetensors"] {
-            let path = folder.join(name);
-            let bytes = std::fs::read(&path);
-            let bytes = bytes.map_err(|source| ClientError::File { path, source })?;
-            form = form.part(name, Part::bytes(bytes).file_name(name));
-        }
+        let path = folder.join("weights.safetensors");
+        let weights = std::fs::read(&path);
+        let weights = weights.map_err(|source| ClientError::File { path, source })?;
+        let contents = json!({
+            "model.toml": read(&folder.join("model.toml"))?,
+            "labels.txt": read(&folder.join("labels.txt"))?,
+            "weights.safetensors": BASE64_STANDARD.encode(weights),
+        });
         let url = format!("{}/api/bundles", self.url);
-        let bundle = command(client().post(url).multipart(form), &admin_token_file).await?;
+        let bundle = command(client().post(url).json(&contents), &admin_token_file).await?;
         Ok(bundle_line(&bundle))
     }
 

@@ -7,9 +7,10 @@ use tabsweep_dataset::SyntheticDigits;
 use tabsweep_protocol::Value;
 use tabsweep_server::{
     app::Settings,
-    client::{ExportFormat, ExportedTrial, Output, Server, StudyChange},
+    client::{ExportFormat, ExportedTrial, JobModel, NewJob, Output, Server, StudyChange},
     datasets::{self, MNIST, Mirrors, Sources},
     openapi,
+    results::ResultFormat,
     serve::{self, Options},
 };
 use tabsweep_study::LeasePolicy;
@@ -34,6 +35,9 @@ enum Command {
     /// Adds and lists pretrained models on a running server.
     #[command(subcommand)]
     Model(ModelCommand),
+    /// Labels pictures with a trained model.
+    #[command(subcommand)]
+    Label(LabelCommand),
     /// Fetches and draws data sets.
     #[command(subcommand)]
     Data(DataCommand),
@@ -96,6 +100,9 @@ struct ServeArgs {
     #[arg(long, value_name = "N", default_value_t = LeasePolicy::default().max_attempts,
         value_parser = clap::value_parser!(u32).range(1..))]
     max_attempts: u32,
+    /// How long labels wait for a second volunteer until the server confirms them itself.
+    #[arg(long, value_name = "SECS", default_value_t = Settings::default().confirm_secs)]
+    confirm_secs: u32,
     /// Most sockets from one address.
     #[arg(long, value_name = "N", default_value_t = Settings::default().sockets_per_address)]
     sockets_per_address: usize,
@@ -259,6 +266,65 @@ enum ModelCommand {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum LabelCommand {
+    /// Creates a job: uploads pictures and has them labelled.
+    Create {
+        /// A folder, a ZIP archive, or images in the IDX format.
+        #[arg(long, value_name = "DIR|ZIP|IDX")]
+        images: PathBuf,
+        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name.
+        #[arg(long, value_name = "MODEL", default_value = "best")]
+        model: JobModel,
+        /// How many labels each picture gets.
+        #[arg(long, value_name = "N", default_value_t = 5)]
+        top: u32,
+        /// Name; by default that of the folder or file.
+        #[arg(long)]
+        name: Option<String>,
+        /// Its share of the workers beside studies and other jobs, in proportion to theirs.
+        #[arg(long, default_value_t = 1.0)]
+        weight: f64,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lists jobs.
+    List {
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Shows how far a job is.
+    Show {
+        /// The job's id.
+        id: u32,
+        /// Goes on showing it until it has ended.
+        #[arg(long)]
+        watch: bool,
+        #[command(flatten)]
+        server: ServerArgs,
+    },
+    /// Saves what a job has found.
+    Results {
+        /// The job's id.
+        id: u32,
+        /// How it is written.
+        #[arg(long, value_enum, default_value = "csv")]
+        format: ResultFormat,
+        /// File to write; `-` for the terminal. By default one named after the job.
+        #[arg(long, value_name = "FILE")]
+        output: Option<Output>,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Ends a job now; labels that it has stay.
+    Stop {
+        /// The job's id.
+        id: u32,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+}
+
 /// Who may change studies, and where.
 #[derive(Debug, Args)]
 struct OperatorArgs {
@@ -323,6 +389,12 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> Result<(), CommandError> {
     match command {
         Command::Serve(args) => serve::serve(args.into_options()).await?,
+        Command::Label(command) => {
+            let text = label(command).await?;
+            if !text.is_empty() {
+                println!("{text}");
+            }
+        }
         Command::Study(command) => {
             let text = study(command).await?;
             // An export has written what there is to see.
@@ -366,6 +438,44 @@ async fn model(command: ModelCommand) -> Result<String, CommandError> {
         }
         ModelCommand::List { server } => Ok(server.at().list_bundles().await?),
     }
+}
+
+async fn label(command: LabelCommand) -> Result<String, CommandError> {
+    Ok(match command {
+        LabelCommand::Create {
+            images,
+            model,
+            top,
+            name,
+            weight,
+            operator,
+        } => {
+            let job = NewJob {
+                images,
+                model,
+                top,
+                name,
+                weight,
+            };
+            let (server, token) = operator.split();
+            server.create_job(job, token).await?
+        }
+        LabelCommand::List { server } => server.at().list_jobs().await?,
+        LabelCommand::Show { id, watch, server } => server.at().show_job(id, watch).await?,
+        LabelCommand::Results {
+            id,
+            format,
+            output,
+            operator,
+        } => {
+            let (server, token) = operator.split();
+            server.job_results(id, format, output, token).await?
+        }
+        LabelCommand::Stop { id, operator } => {
+            let (server, token) = operator.split();
+            server.stop_job(id, token).await?
+        }
+    })
 }
 
 async fn study(command: StudyCommand) -> Result<String, CommandError> {
@@ -489,6 +599,7 @@ impl ServeArgs {
                 restart_grace_secs: self.restart_grace_secs,
                 checkpoint_secs: self.checkpoint_secs,
                 sockets_per_address: self.sockets_per_address,
+                confirm_secs: self.confirm_secs,
                 ..Settings::default()
             },
         }

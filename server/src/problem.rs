@@ -109,7 +109,15 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::NoTrial { .. } | StoreError::NoStudy { .. } => Self::not_found(error),
+            StoreError::NoTrial { .. } | StoreError::NoStudy { .. } | StoreError::NoJob { .. } => {
+                Self::not_found(error)
+            }
+            StoreError::JobEnded { .. } => Self::new(
+                StatusCode::CONFLICT,
+                "wrong_state",
+                "The job is not where this can happen",
+                error,
+            ),
             StoreError::StudyFinished { .. } => Self::new(
                 StatusCode::CONFLICT,
                 "wrong_state",
@@ -121,6 +129,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::OtherNumerics { .. }
             | StoreError::Transition { .. }
+            | StoreError::ChunkChanged
             | StoreError::NotUploaded
             | StoreError::CopiedWeights => Self::new(
                 StatusCode::CONFLICT,

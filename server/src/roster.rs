@@ -11,8 +11,8 @@ use std::{
 };
 
 use tabsweep_protocol::{
-    LeaseToken, Progress, ServerMessage, Stop, StopReason, StudyId, TrialNumber, VolunteerId,
-    WorkerId,
+    ChunkNumber, JobId, LabelProgress, LeaseToken, Progress, ServerMessage, Stop, StopReason,
+    StudyId, TrialNumber, VolunteerId, WorkerId,
 };
 use tabsweep_study::Timestamp;
 use tokio::sync::mpsc;
@@ -43,6 +43,19 @@ pub struct InHand {
     pub progress: Option<Progress>,
 }
 
+/// Pictures in a worker's hands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LabelsInHand {
+    /// Under which lease.
+    pub token: LeaseToken,
+    /// The job.
+    pub job: JobId,
+    /// Its chunk.
+    pub chunk: ChunkNumber,
+    /// The last report.
+    pub progress: Option<LabelProgress>,
+}
+
 /// A connected worker.
 #[derive(Clone, Debug)]
 pub struct Connected {
@@ -54,8 +67,10 @@ pub struct Connected {
     pub nickname: String,
     /// Since when.
     pub since: Timestamp,
-    /// What it works on.
+    /// The trial that it works on.
     pub in_hand: Option<InHand>,
+    /// The pictures that it works on.
+    pub labels: Option<LabelsInHand>,
     number: u64,
     orders: mpsc::Sender<Order>,
 }
@@ -120,6 +135,7 @@ impl Roster {
             nickname,
             since,
             in_hand: None,
+            labels: None,
             number,
             orders,
         };
@@ -180,6 +196,23 @@ impl Roster {
         }
     }
 
+    /// Notes which pictures a worker labels.
+    pub fn labels(&self, key: &RosterKey, in_hand: Option<LabelsInHand>) {
+        if let Some(connected) = self.lock().get_mut(key) {
+            connected.labels = in_hand;
+        }
+    }
+
+    /// Notes how far a worker is with its pictures.
+    pub fn label_progressed(&self, key: &RosterKey, progress: LabelProgress) {
+        let mut workers = self.lock();
+        if let Some(in_hand) = workers.get_mut(key).and_then(|w| w.labels.as_mut())
+            && in_hand.token == progress.lease
+        {
+            in_hand.progress = Some(progress);
+        }
+    }
+
     /// Has a message sent to a worker, if it is connected.
     pub fn tell(&self, key: &RosterKey, message: ServerMessage) {
         if let Some(connected) = self.lock().get(key) {
@@ -191,8 +224,9 @@ impl Roster {
     pub fn stop(&self, lease: &LeaseToken, reason: StopReason) {
         let workers = self.lock();
         let holds = |connected: &&Connected| {
-            let in_hand = connected.in_hand.as_ref();
-            in_hand.is_some_and(|in_hand| in_hand.token == *lease)
+            let trial = connected.in_hand.as_ref().map(|in_hand| &in_hand.token);
+            let chunk = connected.labels.as_ref().map(|labels| &labels.token);
+            trial == Some(lease) || chunk == Some(lease)
         };
         if let Some(holder) = workers.values().find(holds) {
             let lease = lease.clone();

@@ -15,6 +15,7 @@ use crate::{
     blobs::{BlobError, Blobs},
     clock::Clock,
     datasets::{DataSetError, MNIST, SYNTHETIC_DIGITS, Sources},
+    labelling,
     listener::{Listener, Peer},
     peers, routes, secret,
     store::{ClaimKind, Store, StoreError},
@@ -151,6 +152,9 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     for kind in kinds.into_iter().filter(|_| options.verifies) {
         tasks.spawn(verification::run(app.clone(), kind));
     }
+    if options.verifies {
+        tasks.spawn(labelling::run(app.clone()));
+    }
     tasks.spawn(upkeep::run(app.clone()));
     announce(listener.local_addr()?, &options);
     run(&app, listener, &options.pages).await?;
@@ -274,6 +278,10 @@ async fn begin_outdated_anew(app: &App) -> Result<(), StoreError> {
         tracing::warn!(
             "{begun} trials begin anew: the trainer now computes by numerics {NUMERICS}"
         );
+    }
+    let renewed = app.store.renew_jobs(NUMERICS, app.clock.now()).await?;
+    if renewed > 0 {
+        tracing::warn!("{renewed} labelling jobs go on under numerics {NUMERICS}");
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! One worker's WebSocket: greet, hand out, listen. What a message means for a trial is decided by
 //! the store; here are order, limits and close codes.
 
+mod labelling;
+
 use std::time::{Duration, Instant};
 
 use axum::{
@@ -13,7 +15,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tabsweep_protocol::{
-    BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, Lease, LeaseToken, NoWork,
+    BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, JobId, Lease, LeaseToken, NoWork,
     NoWorkReason, Progress, Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason,
     StudyId, VERSION, Welcome, WorkerId, WorkerMessage,
     limits::{BURST_MESSAGES, MESSAGE_BYTES, MESSAGES_PER_SEC, close},
@@ -30,8 +32,9 @@ use crate::{
     problem::Problem,
     roster::{InHand, Order, Place, RosterKey, Seat},
     secret::{lease_token, sha256_hex},
-    store::{Heard, Leased, NextLease, StoreError, StoredStudy, Volunteer},
-    verification::{self, NUMERICS},
+    store::{Heard, Leased, StoreError, StoredStudy, Volunteer},
+    verification,
+    work::{self, Work},
 };
 
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -205,10 +208,17 @@ async fn converse(
 #[derive(Debug)]
 struct Held {
     token: LeaseToken,
-    study: StudyId,
+    work: HeldWork,
     /// When the deadline was last moved in the store; in between, hearing is enough. Not yet on this
     /// socket after a resumption: the older socket may just have shortened it.
     saved: Option<Instant>,
+}
+
+/// What a lease is on.
+#[derive(Clone, Copy, Debug)]
+enum HeldWork {
+    Trial(StudyId),
+    Chunk(JobId),
 }
 
 struct Conversation<'a> {
@@ -256,7 +266,7 @@ impl Conversation<'_> {
                 order = place.orders.recv() => match order {
                     Some(Order::Send(message)) => self.say(message).await?,
                     Some(Order::Stop(Stop { lease, reason })) => {
-                        if self.study_of(&lease).is_some() {
+                        if self.holds(&lease) {
                             self.stop(lease, reason).await?;
                         }
                     }
@@ -304,6 +314,7 @@ impl Conversation<'_> {
             .await
         {
             Ok(()) => {}
+            Err(StoreError::NoLease { .. }) => return self.resume_chunk(token).await,
             Err(error) if error.is_refusal() => return Ok(false),
             Err(error) => return Err(trouble(&error)),
         }
@@ -343,6 +354,8 @@ impl Conversation<'_> {
                 self.checkpointed(checkpoint).await
             }
             WorkerMessage::Claim(claim) => self.claimed(claim).await,
+            WorkerMessage::LabelProgress(progress) => self.label_progressed(progress).await,
+            WorkerMessage::Labelled(labelled) => self.labelled(labelled).await,
             WorkerMessage::Release(release) => self.released(release).await,
         }
     }
@@ -357,44 +370,36 @@ impl Conversation<'_> {
             })
             .await?;
         }
-        match self.next_lease().await {
-            NextLease::Leased(leased) => {
-                self.wants_work = false;
-                self.told = None;
-                self.lease(*leased).await
-            }
-            NextLease::None(reason) if self.told != Some(reason) => {
+        let work = self.next_work().await;
+        if !matches!(work, Work::None(_)) {
+            self.wants_work = false;
+            self.told = None;
+        }
+        match work {
+            Work::Trial(leased) => self.lease(*leased).await,
+            Work::Chunk(leased) => self.lease_chunk(*leased).await,
+            Work::None(reason) if self.told != Some(reason) => {
                 self.told = Some(reason);
                 self.say(ServerMessage::NoWork(NoWork { reason })).await
             }
-            NextLease::None(_) => Ok(()),
+            Work::None(_) => Ok(()),
         }
     }
 
-    async fn next_lease(&mut self) -> NextLease {
-        let (token, worker) = (lease_token(), self.worker.clone());
-        let trusted = self.app.store.volunteer(self.volunteer.id).await;
-        let next = match trusted {
-            Ok(volunteer) if !volunteer.is_trusted() => {
-                return NextLease::None(NoWorkReason::NotTrusted);
-            }
-            Ok(volunteer) => {
-                let grant = Grant {
-                    token,
-                    volunteer: volunteer.id,
-                    worker,
-                };
-                let (policy, now) = (self.app.settings.policy, self.app.clock.now());
-                self.app
-                    .store
-                    .lease_next(grant, policy, NUMERICS, now)
-                    .await
-            }
+    async fn next_work(&mut self) -> Work {
+        let grant = Grant {
+            token: lease_token(),
+            volunteer: self.volunteer.id,
+            worker: self.worker.clone(),
+        };
+        let next = match self.app.store.volunteer(self.volunteer.id).await {
+            Ok(volunteer) if !volunteer.is_trusted() => Ok(Work::None(NoWorkReason::NotTrusted)),
+            Ok(_) => work::next(&self.app, &grant).await,
             Err(error) => Err(error),
         };
         next.unwrap_or_else(|error| {
-            tracing::error!("no trial can be leased: {error}");
-            NextLease::None(NoWorkReason::ServerTrouble)
+            tracing::error!("nothing can be leased: {error}");
+            Work::None(NoWorkReason::ServerTrouble)
         })
     }
 
@@ -418,19 +423,13 @@ impl Conversation<'_> {
     }
 
     async fn progressed(&mut self, progress: Progress) -> Result<(), End> {
-        let lease_secs = self.app.settings.policy.lease_secs;
-        let fresh = Duration::from_secs(u64::from(lease_secs)) / 4;
         let Some(study) = self.study_of(&progress.lease) else {
             return self.stop(progress.lease, StopReason::LeaseLost).await;
         };
         self.app.study_changed(study);
         let token = progress.lease.clone();
         self.app.roster.progressed(&self.key(), progress);
-        if self
-            .held
-            .as_ref()
-            .is_some_and(|held| held.saved.is_some_and(|saved| saved.elapsed() < fresh))
-        {
+        if self.was_saved_lately() {
             return Ok(());
         }
         let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
@@ -440,6 +439,14 @@ impl Conversation<'_> {
             .heard(&token, self.volunteer.id, policy, now)
             .await;
         self.after(token, heard).await
+    }
+
+    /// Whether the deadline was moved so lately that hearing is enough.
+    fn was_saved_lately(&self) -> bool {
+        let lease_secs = self.app.settings.policy.lease_secs;
+        let fresh = Duration::from_secs(u64::from(lease_secs)) / 4;
+        let saved = self.held.as_ref().and_then(|held| held.saved);
+        saved.is_some_and(|saved| saved.elapsed() < fresh)
     }
 
     async fn epoch_ended(&mut self, epoch: Epoch) -> Result<(), End> {
@@ -487,22 +494,31 @@ impl Conversation<'_> {
             .store
             .claimed(&claim.lease, volunteer, &claim.outcome, now)
             .await;
+        if taken.is_ok() {
+            self.app.claim_waits();
+            study
+                .into_iter()
+                .for_each(|study| self.app.study_changed(study));
+        }
+        self.answer_claim(claim.lease, taken).await
+    }
+
+    /// Says what became of a claim, of weights or of labels. The lease is over either way.
+    async fn answer_claim(
+        &mut self,
+        lease: LeaseToken,
+        taken: Result<(), StoreError>,
+    ) -> Result<(), End> {
         let reason = match taken {
             Ok(()) => None,
             Err(error) if error.is_refusal() => Some(error.to_string()),
             // Not answered, so the worker claims again after reconnecting.
             Err(error) => return Err(trouble(&error)),
         };
-        if self.study_of(&claim.lease).is_some() {
+        if self.holds(&lease) {
             self.let_go();
         }
-        if reason.is_none() {
-            self.app.claim_waits();
-            study
-                .into_iter()
-                .for_each(|study| self.app.study_changed(study));
-        }
-        let (lease, taken) = (claim.lease, reason.is_none());
+        let taken = reason.is_none();
         self.say(ServerMessage::ClaimAnswer(ClaimAnswer {
             lease,
             taken,
@@ -519,6 +535,9 @@ impl Conversation<'_> {
             .store
             .released(lease, self.volunteer.id, policy, *reason, now)
             .await;
+        if matches!(released, Err(StoreError::NoLease { .. })) {
+            return self.chunk_released(release).await;
+        }
         if let Some(study) = self.study_of(&release.lease) {
             self.let_go();
             self.app.study_changed(study);
@@ -539,8 +558,9 @@ impl Conversation<'_> {
                     && held.token == token
                 {
                     held.saved = Some(Instant::now());
-                    let study = held.study;
-                    self.app.study_changed(study);
+                    if let HeldWork::Trial(study) = held.work {
+                        self.app.study_changed(study);
+                    }
                 }
                 Ok(())
             }
@@ -553,7 +573,7 @@ impl Conversation<'_> {
     }
 
     async fn stop(&mut self, lease: LeaseToken, reason: StopReason) -> Result<(), End> {
-        if self.study_of(&lease).is_some() {
+        if self.holds(&lease) {
             self.let_go();
         }
         self.say(ServerMessage::Stop(Stop { lease, reason })).await
@@ -561,15 +581,13 @@ impl Conversation<'_> {
 
     fn hold(&mut self, token: LeaseToken, study: StudyId, in_hand: InHand, saved: Option<Instant>) {
         self.app.roster.works_on(&self.key(), Some(in_hand));
-        self.held = Some(Held {
-            token,
-            study,
-            saved,
-        });
+        let work = HeldWork::Trial(study);
+        self.held = Some(Held { token, work, saved });
     }
 
     fn let_go(&mut self) {
         self.app.roster.works_on(&self.key(), None);
+        self.app.roster.labels(&self.key(), None);
         self.held = None;
     }
 
@@ -577,29 +595,39 @@ impl Conversation<'_> {
         (self.volunteer.id, self.worker.clone())
     }
 
-    /// The study of the lease in hand, if `token` is its token.
+    fn holds(&self, token: &LeaseToken) -> bool {
+        self.held.as_ref().is_some_and(|held| held.token == *token)
+    }
+
+    /// The study of the lease in hand, if `token` is its token and it is one on a trial.
     fn study_of(&self, token: &LeaseToken) -> Option<StudyId> {
-        self.held
-            .as_ref()
-            .filter(|held| held.token == *token)
-            .map(|held| held.study)
+        match self.held.as_ref().filter(|held| held.token == *token)?.work {
+            HeldWork::Trial(study) => Some(study),
+            HeldWork::Chunk(_) => None,
+        }
     }
 
     /// The socket has closed: the lease goes on for the grace.
     async fn leave(&mut self) {
         let Some(held) = self.held.take() else { return };
         let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
-        let left = self
-            .app
-            .store
-            .left_alone(&held.token, self.volunteer.id, policy, now)
-            .await;
+        let (store, volunteer) = (&self.app.store, self.volunteer.id);
+        let left = match held.work {
+            HeldWork::Trial(_) => store.left_alone(&held.token, volunteer, policy, now).await,
+            HeldWork::Chunk(_) => {
+                store
+                    .chunk_left_alone(&held.token, volunteer, policy, now)
+                    .await
+            }
+        };
         if let Err(error) = left
             && !error.is_refusal()
         {
             tracing::error!("a lease stays until its deadline: {error}");
         }
-        self.app.study_changed(held.study);
+        if let HeldWork::Trial(study) = held.work {
+            self.app.study_changed(study);
+        }
     }
 
     async fn say(&mut self, message: ServerMessage) -> Result<(), End> {

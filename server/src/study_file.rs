@@ -140,7 +140,7 @@ fn study(
         .enqueue
         .into_iter()
         .map(|setting| enqueued(setting, &space, check))
-        .collect::<Result<_, _>>()?;
+        .collect::<Result<Vec<Parameters>, _>>()?;
     let sampler = file.sampler.as_ref();
     let sampler = sampler.map_or(SamplerKind::Random, |sampler| *sampler.get_ref());
     let grid = match &file.sampler {

@@ -35,6 +35,7 @@ pub async fn run(app: SharedApp) {
         was_away = false;
         adopt(&app).await;
         expire(&app).await;
+        expire_chunks(&app).await;
         finish(&app).await;
         if cleaned.elapsed() >= CLEANING_EVERY {
             clean(&app).await;
@@ -96,6 +97,16 @@ pub async fn expire(app: &App) {
     }
 }
 
+/// Frees chunks whose leases have ended.
+pub async fn expire_chunks(app: &App) {
+    let (policy, now) = (app.settings.policy, app.clock.now());
+    match app.store.expire_chunks(policy, now).await {
+        Ok(0) => {}
+        Ok(_) => app.work_may_exist(),
+        Err(error) => tracing::error!("leases on chunks can't be ended: {error}"),
+    }
+}
+
 /// Ends studies whose time is over.
 pub async fn finish(app: &App) {
     match app.store.finish_studies(app.clock.now()).await {
@@ -111,12 +122,18 @@ pub async fn finish(app: &App) {
     }
 }
 
-/// Deletes uploads that no trial needs any more.
+/// Deletes uploads that no trial and no chunk needs any more.
 pub async fn clean(app: &App) {
     let _nothing_arrives = app.uploads_lock.write().await;
     let keep_millis = i64::from(app.settings.upload_keep_secs) * 1000;
     let before = Timestamp(app.clock.now().0 - keep_millis);
-    let unneeded = match app.store.take_unneeded_uploads(before).await {
+    let unneeded = async {
+        let mut unneeded = app.store.take_unneeded_uploads(before).await?;
+        unneeded.extend(app.store.take_unneeded_answers(before).await?);
+        Ok(unneeded)
+    };
+    let unneeded: Result<_, StoreError> = unneeded.await;
+    let unneeded = match unneeded {
         Ok(unneeded) => unneeded,
         Err(error) => return tracing::error!("old uploads can't be looked up: {error}"),
     };

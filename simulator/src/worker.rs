@@ -206,6 +206,8 @@ impl Worker {
             Action::Connect => return Some(self.connect().await),
             Action::Send(message) => return self.send(message).await,
             Action::Prepare(lease) => return Some(self.prepare(lease).await),
+            // It only plays at trials.
+            Action::PrepareLabels(_) => return Some(Event::WorkFailed { is_network: true }),
             Action::Upload(upload) => self.upload(upload),
             Action::Disconnect => self.socket = None,
             // Sessions of one build: the server would have to be another one.
@@ -264,7 +266,7 @@ impl Worker {
             .get_or_try_init(|| Weights::fetch(http, &lease));
         if let Err(error) = weights.await {
             eprintln!("no weights can be made: {error}");
-            return Event::TrialFailed { is_network: true };
+            return Event::WorkFailed { is_network: true };
         }
         let began = Instant::now();
         let ends = match self.shared.load.trial {
@@ -299,7 +301,7 @@ impl Worker {
         };
         let step = match upload {
             Upload::Weights => STEPS,
-            Upload::Checkpoint => trial.step(Instant::now()),
+            Upload::Checkpoint | Upload::Answers => trial.step(Instant::now()),
         };
         // Weights are those of the trial, whoever trained it: their name holds no step.
         let named = if upload == Upload::Weights {

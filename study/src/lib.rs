@@ -2,8 +2,10 @@
 //! when a trial has ended, who leads. Pure: no clock, no network, no files, no global randomness;
 //! time and seeds are arguments.
 
+mod chunk;
 mod event;
 mod importance;
+mod job;
 mod lease;
 mod median;
 mod objective;
@@ -19,8 +21,10 @@ mod timeline;
 mod trial;
 mod unit;
 
+pub use chunk::{Chunk, ChunkState, Judged, Opinion, Settled, Submitted};
 pub use event::{Event, EventKind};
 pub use importance::importance;
+pub use job::{ChunkSize, JobState, cut, known_pictures};
 pub use lease::{Grant, Lease, LeasePolicy, Presence};
 pub use objective::{Direction, Objective};
 pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};

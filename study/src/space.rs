@@ -188,7 +188,6 @@ impl Space {
     /// Names of the hyper-parameters that may differ from trial to trial, sorted.
     pub fn swept(&self) -> impl Iterator<Item = &str> {
         let swept = self
-            .0
             .iter()
             .filter(|(_, distribution)| !matches!(distribution, Distribution::Fixed { .. }));
         swept.map(|(name, _)| name.as_str())
@@ -197,6 +196,8 @@ impl Space {
 
 #[cfg(test)]
 mod tests {
+    use rand::SeedableRng;
+
     use super::*;
 
     fn parameter(json: &str) -> Parameter {
@@ -268,6 +269,4 @@ mod tests {
         let space: Space = serde_json::from_str(from_before).unwrap();
         assert!(space.parameters()["x"].when.is_empty());
     }
-
-    use rand::SeedableRng;
 }

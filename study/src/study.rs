@@ -209,4 +209,48 @@ mod tests {
         assert_eq!(setting(0)["b"], Value::Int(2));
         assert_eq!(setting(1)["a"], Value::Int(1));
     }
+
+    fn grid(trials: u32) -> Study {
+        let json = serde_json::json!({
+            "name": "s", "dataset": "mnist", "objective": "validation_accuracy", "trials": trials,
+            "seed": "3", "sampler": "grid", "enqueued": [{ "optimizer": "sgd", "momentum": 0.9 }],
+            "space": {
+                "optimizer": { "type": "categorical", "choices": ["adamw", "sgd"] },
+                "momentum": {
+                    "type": "float", "low": 0.0, "high": 0.9, "log": false, "points": 7,
+                    "when": { "optimizer": ["sgd"] }
+                },
+                "epochs": { "type": "int", "low": 1, "high": 5, "step": 1, "log": false }
+            }
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn a_grid_comes_whole_whoever_asks_and_whatever_is_enqueued() {
+        let mut study = grid(41);
+        let timeline = Timeline::new(study.objective);
+        assert_eq!(study.most_trials(), Some(5 * (1 + 7) + 1));
+        let mut settings: Vec<Parameters> = Vec::new();
+        let mut number = 1;
+        while number < study.budget.trials {
+            if number == 17 {
+                study = study.with_own(TrialNumber(number));
+            } else {
+                // As another process would read it.
+                let stored = serde_json::to_string(&study).unwrap();
+                let study: Study = serde_json::from_str(&stored).unwrap();
+                let setting = study.suggest(timeline.history(), TrialNumber(number));
+                assert!(!settings.contains(&setting), "{setting:?} twice");
+                settings.push(setting);
+            }
+            number += 1;
+        }
+        assert_eq!(settings.len(), 40);
+        let extension = Extension {
+            trials: Some(1000),
+            ..Extension::default()
+        };
+        assert_eq!(study.extended(extension).budget.trials, 42);
+    }
 }

@@ -166,10 +166,12 @@ pub struct Trial {
     pub state: TrialState,
 }
 
-/// Something that can't happen to a trial where it stands.
+/// Something that can't happen to a trial, or a chunk, where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a trial that is {from} can't be {event}")]
+#[error("a {subject} that is {from} can't be {event}")]
 pub struct TransitionError {
+    /// What it can't happen to: a trial or a chunk.
+    pub subject: &'static str,
     /// The state's name.
     pub from: &'static str,
     /// What was asked.
@@ -558,6 +560,7 @@ impl Trial {
 
     fn cannot_be(&self, event: &'static str) -> TransitionError {
         TransitionError {
+            subject: "trial",
             from: self.state.name(),
             event,
         }

@@ -1,6 +1,7 @@
 // The server's HTTP API as tests ask it, with the types that its OpenAPI document gives the pages.
 
 import type {
+  JobView,
   LeaderboardRow,
   ModelView,
   StudyDetail,
@@ -59,6 +60,10 @@ export class Api {
   async state(study: number, number: number): Promise<string> {
     const trials = await this.trials(study);
     return trials.find((trial) => trial.number === number)?.state ?? "unsuggested";
+  }
+
+  job(id: number): Promise<JobView> {
+    return this.#get(`/api/jobs/${id}`);
   }
 
   models(): Promise<ModelView[]> {

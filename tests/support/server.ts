@@ -110,6 +110,14 @@ export class Server {
     await promisify(execFile)(environment().server, ["model", "add", folder, ...where]);
   }
 
+  /** Runs `tabsweep label`; what it says. */
+  async label(...args: string[]): Promise<string> {
+    const isPublic = args[0] === "show" || args[0] === "list";
+    const where = ["--server", this.url, ...(isPublic ? [] : ["--admin-token-file", this.#tokenFile])];
+    const { stdout } = await promisify(execFile)(environment().server, ["label", ...args, ...where], { maxBuffer: 64 << 20 });
+    return stdout;
+  }
+
   get #tokenFile(): string {
     return join(this.#folder, "state", "admin-token");
   }

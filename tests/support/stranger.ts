@@ -47,7 +47,7 @@ export class Stranger {
   /** Opens a work socket without a word. */
   async connect(): Promise<StrangersSocket> {
     const wire = await this.#page.evaluateHandle(async () => {
-      const socket = new WebSocket(`ws://${location.host}/api/work`, "tabsweep.v1");
+      const socket = new WebSocket(`ws://${location.host}/api/work`, "tabsweep.v2");
       const wire: Wire = { socket, heard: [], closed: null };
       socket.onmessage = ({ data }) => wire.heard.push(JSON.parse(String(data)) as Message);
       socket.onclose = ({ code, reason }) => (wire.closed = { code, reason });
@@ -64,7 +64,7 @@ export class Stranger {
   async greet(wrong: Hello = {}): Promise<StrangersSocket> {
     const socket = await this.connect();
     const right = { build: this.#build, volunteer_token: this.volunteer.token, worker: "00000000000000aa" };
-    await socket.say({ type: "hello", protocol: 1, ...right, ...wrong });
+    await socket.say({ type: "hello", protocol: 2, ...right, ...wrong });
     return socket;
   }
 

@@ -95,12 +95,18 @@ impl PhotoClassifier {
     /// # Errors
     /// The network failed where it should not.
     pub fn scores(&mut self, picture: &Picture) -> Result<Vec<f32>, ClassifyError> {
+        let input = self.input(picture);
+        Ok(self.network.probabilities(&input)?)
+    }
+
+    /// The bytes of the input `[height, width, channels]` for a picture.
+    #[must_use]
+    pub fn input(&self, picture: &Picture) -> Vec<u8> {
         let sized = self.sized(picture);
-        let scores = match self.input.channels {
-            1 => self.network.probabilities(&sized.grey())?,
-            _ => self.network.probabilities(sized.pixels())?,
-        };
-        Ok(scores)
+        match self.input.channels {
+            1 => sized.grey(),
+            _ => sized.pixels().to_vec(),
+        }
     }
 
     /// The probability of each class for the bytes of an input `[height, width, channels]`.

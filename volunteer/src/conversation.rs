@@ -2,14 +2,15 @@
 //! does not stop training; what the server said no to does.
 
 use tabsweep_protocol::{
-    BUILD, CheckpointRef, Claim, Epoch, Hello, Lease, LeaseToken, NoWork, NoWorkReason, Numerics,
-    Outcome, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
+    BUILD, CheckpointRef, Claim, Epoch, Hello, LabelLease, Lease, LeaseToken, NoWork, NoWorkReason,
+    Numerics, Outcome, Release, ReleaseReason, ServerMessage, VERSION, WorkerId, WorkerMessage,
     limits::close,
 };
 
 use crate::{
     Action, Activity, Connection, Counts, Event, Idle, Slice, Upload, Uploaded, WorkerStatus,
     backoff::Backoff,
+    chunk::{Chunk, Stage},
     trial::{Ending, Trial, UploadState},
 };
 
@@ -71,6 +72,8 @@ enum Work {
         trial: Trial,
         ending: Ending,
     },
+    /// Pictures instead of a trial; how far they are, the chunk knows.
+    Labelling(Chunk),
 }
 
 impl Volunteer {
@@ -98,12 +101,20 @@ impl Volunteer {
         matches!(self.work, Work::Training(_))
     }
 
-    /// The token of the lease in hand.
-    pub fn lease(&self) -> Option<&LeaseToken> {
-        self.lease_in_hand().map(|lease| &lease.token)
+    /// Whether there are pictures to label: the wrapper does a slice, then reports it.
+    pub fn labels(&self) -> bool {
+        matches!(&self.work, Work::Labelling(chunk) if chunk.stage == Stage::Labelling)
     }
 
-    /// The lease in hand.
+    /// The token of the lease in hand.
+    pub fn lease(&self) -> Option<&LeaseToken> {
+        match &self.work {
+            Work::Labelling(chunk) => Some(&chunk.lease.token),
+            _ => self.lease_in_hand().map(|lease| &lease.token),
+        }
+    }
+
+    /// The lease in hand, if it is one on a trial.
     pub fn lease_in_hand(&self) -> Option<&Lease> {
         self.trial().map(|trial| &*trial.lease)
     }
@@ -126,6 +137,7 @@ impl Volunteer {
             (Work::Preparing(trial), _) => Activity::Preparing(trial.shown.clone()),
             (Work::Training(trial), _) => Activity::Training(trial.shown.clone()),
             (Work::Claiming { trial, .. }, _) => Activity::Claiming(trial.shown.clone()),
+            (Work::Labelling(chunk), _) => Activity::Labelling(chunk.shown()),
         };
         WorkerStatus {
             connection,
@@ -148,8 +160,10 @@ impl Volunteer {
                 steps,
                 steps_per_epoch,
             } => self.prepared(step, steps, steps_per_epoch, now_millis),
-            Event::TrialFailed { is_network } => self.trial_failed(is_network, now_millis),
+            Event::PicturesReady => self.pictures_ready(now_millis),
+            Event::WorkFailed { is_network } => self.work_failed(is_network, now_millis),
             Event::Trained(slice) => self.trained(slice, now_millis),
+            Event::Labelled { pictures } => self.labelled(pictures, now_millis),
             Event::Uploaded(uploaded) => self.uploaded(uploaded, now_millis),
             Event::UploadFailed { upload, refused } => {
                 self.upload_failed(upload, refused, now_millis)
@@ -182,23 +196,36 @@ impl Volunteer {
                 self.welcomed(welcome.resumed, now_millis)
             }
             ServerMessage::Lease(lease) => self.leased(lease, now_millis),
+            ServerMessage::LabelLease(lease) => self.label_leased(lease, now_millis),
             ServerMessage::NoWork(no_work) => self.no_work(no_work),
             ServerMessage::ClaimAnswer(answer) if self.lease() == Some(&answer.lease) => {
                 self.counts.claimed += u32::from(answer.taken);
                 self.forget_and_ask(now_millis)
             }
             // A result that is ready is claimed all the same: a late claim may still count.
-            ServerMessage::Stop(_) if matches!(self.work, Work::Claiming { .. }) => Vec::new(),
+            ServerMessage::Stop(_) if self.has_result() => Vec::new(),
             ServerMessage::Stop(stop) if self.lease() == Some(&stop.lease) => {
                 self.forget_and_ask(now_millis)
             }
             // Answers about a lease that this worker has given up meanwhile.
             ServerMessage::ClaimAnswer(_) | ServerMessage::Stop(_) => Vec::new(),
-            ServerMessage::Verdict(verdict) => {
-                self.counts.verified += u32::from(verdict.verified);
-                self.counts.rejected += u32::from(!verdict.verified);
-                Vec::new()
-            }
+            ServerMessage::Verdict(verdict) => self.counted(verdict.verified),
+            ServerMessage::LabelVerdict(verdict) => self.counted(verdict.verified),
+        }
+    }
+
+    fn counted(&mut self, is_verified: bool) -> Vec<Action> {
+        self.counts.verified += u32::from(is_verified);
+        self.counts.rejected += u32::from(!is_verified);
+        Vec::new()
+    }
+
+    /// Whether the work is done, and all that remains is to hand it in.
+    fn has_result(&self) -> bool {
+        match &self.work {
+            Work::Claiming { .. } => true,
+            Work::Labelling(chunk) => chunk.is_done(),
+            Work::Idle { .. } | Work::Preparing(_) | Work::Training(_) => false,
         }
     }
 
@@ -211,14 +238,14 @@ impl Volunteer {
                 ..
             } => Vec::new(),
             Work::Idle { .. } => self.ask(now_millis),
-            Work::Claiming { .. } | Work::Preparing(_) | Work::Training(_) if resumed => {
+            _ if resumed => {
                 let mut actions = self.repeat_reports();
                 actions.extend(self.claim());
                 actions
             }
             // The lease is gone, but while nobody else has it, a late claim still counts.
-            Work::Claiming { .. } => self.claim(),
-            Work::Preparing(_) | Work::Training(_) => self.forget_and_ask(now_millis),
+            _ if self.has_result() => self.claim(),
+            _ => self.forget_and_ask(now_millis),
         }
     }
 
@@ -235,18 +262,35 @@ impl Volunteer {
     }
 
     fn leased(&mut self, lease: Box<Lease>, now_millis: u64) -> Vec<Action> {
-        if !matches!(self.work, Work::Idle { .. }) {
-            // At most one lease: what came unasked goes back.
-            return vec![release(&lease.token, ReleaseReason::Stopped)];
-        }
-        if lease.numerics != self.identity.numerics {
-            let mut actions = vec![release(&lease.token, ReleaseReason::OtherNumerics)];
-            actions.extend(self.end(Idle::Outdated, Action::Reload));
-            return actions;
+        if let Some(refused) = self.refused(&lease.token, lease.numerics) {
+            return refused;
         }
         let trial = Trial::new(lease.clone(), now_millis, self.link_backoff);
         self.work = Work::Preparing(trial);
         vec![Action::Prepare(lease)]
+    }
+
+    fn label_leased(&mut self, lease: Box<LabelLease>, now_millis: u64) -> Vec<Action> {
+        if let Some(refused) = self.refused(&lease.token, lease.numerics) {
+            return refused;
+        }
+        let chunk = Chunk::new(lease.clone(), now_millis, self.link_backoff);
+        self.work = Work::Labelling(chunk);
+        vec![Action::PrepareLabels(lease)]
+    }
+
+    /// What is done about a lease that can't be taken.
+    fn refused(&mut self, token: &LeaseToken, numerics: Numerics) -> Option<Vec<Action>> {
+        if !matches!(self.work, Work::Idle { .. }) {
+            // At most one lease: what came unasked goes back.
+            return Some(vec![release(token, ReleaseReason::Stopped)]);
+        }
+        if numerics == self.identity.numerics {
+            return None;
+        }
+        let mut actions = vec![release(token, ReleaseReason::OtherNumerics)];
+        actions.extend(self.end(Idle::Outdated, Action::Reload));
+        Some(actions)
     }
 
     fn no_work(&mut self, no_work: NoWork) -> Vec<Action> {
@@ -309,17 +353,36 @@ impl Volunteer {
         Vec::new()
     }
 
-    fn trial_failed(&mut self, is_network: bool, now_millis: u64) -> Vec<Action> {
-        let (Work::Preparing(trial) | Work::Training(trial)) = &self.work else {
+    fn pictures_ready(&mut self, now_millis: u64) -> Vec<Action> {
+        if let Work::Labelling(chunk) = &mut self.work {
+            chunk.prepared(now_millis);
+        }
+        Vec::new()
+    }
+
+    fn labelled(&mut self, pictures: u32, now_millis: u64) -> Vec<Action> {
+        let Work::Labelling(chunk) = &mut self.work else {
             return Vec::new();
         };
-        // A trial that was not even tried is none the worse.
+        let upload = chunk.labelled(pictures);
+        let mut actions = self.tick(now_millis);
+        actions.extend(upload);
+        actions
+    }
+
+    fn work_failed(&mut self, is_network: bool, now_millis: u64) -> Vec<Action> {
+        let token = match &self.work {
+            Work::Preparing(trial) | Work::Training(trial) => &trial.lease.token,
+            Work::Labelling(chunk) if !chunk.is_done() => &chunk.lease.token,
+            _ => return Vec::new(),
+        };
+        // Work that was not even tried is none the worse.
         let reason = if is_network {
             ReleaseReason::Stopped
         } else {
             ReleaseReason::Failed
         };
-        let mut actions = self.if_up(release(&trial.lease.token, reason));
+        let mut actions = self.if_up(release(token, reason));
         self.work = Work::Idle {
             why: Idle::Failed,
             ask_at_millis: Some(now_millis + FAILED_MILLIS),
@@ -427,6 +490,10 @@ impl Volunteer {
                 *ending = Ending::Ready(outcome);
                 self.claim()
             }
+            (Work::Labelling(chunk), Upload::Answers) => {
+                chunk.uploaded(uploaded.sha256);
+                self.claim()
+            }
             // The trial went on, or away, while the upload was under way.
             _ => Vec::new(),
         }
@@ -447,9 +514,13 @@ impl Volunteer {
             actions.extend(self.forget_and_ask(now_millis));
             return actions;
         }
-        if let Work::Training(trial) | Work::Claiming { trial, .. } = &mut self.work {
-            let millis = now_millis + trial.upload_backoff.next_millis();
-            trial.upload = UploadState::RetryAt { millis };
+        match &mut self.work {
+            Work::Training(trial) | Work::Claiming { trial, .. } => {
+                let millis = now_millis + trial.upload_backoff.next_millis();
+                trial.upload = UploadState::RetryAt { millis };
+            }
+            Work::Labelling(chunk) => chunk.upload_failed(now_millis),
+            Work::Idle { .. } | Work::Preparing(_) => {}
         }
         Vec::new()
     }
@@ -496,6 +567,10 @@ impl Volunteer {
                     actions.extend(trial.upload_if_due(*upload, true, now_millis));
                 }
             }
+            Work::Labelling(chunk) => {
+                actions.extend(chunk.report(is_up, now_millis));
+                actions.extend(chunk.upload_if_due(now_millis));
+            }
         }
         actions
     }
@@ -539,6 +614,10 @@ impl Volunteer {
                 };
                 self.if_up(Action::Send(WorkerMessage::Claim(claim)))
             }
+            Work::Labelling(chunk) => {
+                let claim = chunk.claim().filter(|_| matches!(self.link, Link::Up));
+                claim.into_iter().collect()
+            }
             _ => Vec::new(),
         }
     }
@@ -568,7 +647,7 @@ impl Volunteer {
 
     fn trial(&self) -> Option<&Trial> {
         match &self.work {
-            Work::Idle { .. } => None,
+            Work::Idle { .. } | Work::Labelling(_) => None,
             Work::Preparing(trial) | Work::Training(trial) | Work::Claiming { trial, .. } => {
                 Some(trial)
             }

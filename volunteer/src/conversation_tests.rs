@@ -1,9 +1,9 @@
 //! Conversations as scripts: what happens, what the worker does about it.
 
 use tabsweep_protocol::{
-    BlobRef, ClaimAnswer, DataRef, Lease, LeaseToken, NoWork, NoWorkReason, Numerics, Outcome,
-    Paused, Seed, ServerMessage, Sha256, Stop, StopReason, StudyId, TrialNumber, VolunteerId,
-    Welcome, WorkerMessage, limits::close,
+    BlobRef, ChunkNumber, ClaimAnswer, DataRef, JobId, LabelLease, LabelModel, Labelled, Lease,
+    LeaseToken, NoWork, NoWorkReason, Numerics, Outcome, Paused, Seed, ServerMessage, Sha256, Stop,
+    StopReason, StudyId, TrialNumber, VolunteerId, Welcome, WorkerMessage, limits::close,
 };
 
 use crate::{
@@ -73,7 +73,7 @@ impl Script {
 
     fn welcome(&mut self, resumed: bool) -> Vec<Action> {
         self.says(ServerMessage::Welcome(Welcome {
-            protocol: 1,
+            protocol: tabsweep_protocol::VERSION,
             build: tabsweep_protocol::BUILD.into(),
             volunteer: VolunteerId(1),
             resumed,
@@ -328,7 +328,7 @@ fn a_checkpoint_that_fails_after_the_end_does_not_send_the_weights_twice() {
 fn a_trial_that_can_not_be_prepared_goes_back_and_the_worker_pauses() {
     let mut script = Script::connected();
     script.says(ServerMessage::Lease(Box::new(lease())));
-    let actions = script.on(Event::TrialFailed { is_network: false });
+    let actions = script.on(Event::WorkFailed { is_network: false });
     assert!(matches!(
         actions[0],
         Action::Send(WorkerMessage::Release(_))
@@ -373,7 +373,7 @@ fn idleness_has_a_reason() {
 fn trouble_with_the_network_is_not_the_trials_fault() {
     let mut script = Script::connected();
     script.says(ServerMessage::Lease(Box::new(lease())));
-    let actions = script.on(Event::TrialFailed { is_network: true });
+    let actions = script.on(Event::WorkFailed { is_network: true });
     let reason = tabsweep_protocol::ReleaseReason::Stopped;
     assert!(matches!(&actions[0], Action::Send(WorkerMessage::Release(r)) if r.reason == reason));
 }
@@ -566,4 +566,99 @@ fn a_pruned_trial_makes_room_for_the_next() {
         actions,
         [Action::Forget, Action::Send(WorkerMessage::Ready {})]
     );
+}
+
+fn label_lease() -> LabelLease {
+    LabelLease {
+        token: token('7'),
+        job: JobId(1),
+        job_name: "job".into(),
+        chunk: ChunkNumber(2),
+        attempt: 1,
+        numerics: Numerics(1),
+        model: LabelModel::Trial {
+            parameters: Default::default(),
+            classes: 10,
+            height: 28,
+            width: 28,
+            weights: BlobRef {
+                sha256: hash('d'),
+                bytes: 1,
+            },
+        },
+        pictures: 30,
+        bytes: 1,
+        top: 5,
+        lease_secs: 60,
+    }
+}
+
+fn labelling() -> Script {
+    let mut script = Script::connected();
+    let lease = Box::new(label_lease());
+    let actions = script.says(ServerMessage::LabelLease(lease.clone()));
+    assert_eq!(actions, [Action::PrepareLabels(lease)]);
+    assert!(!script.volunteer.labels());
+    script.on(Event::PicturesReady);
+    assert!(script.volunteer.labels());
+    script
+}
+
+fn answers_uploaded() -> Event {
+    Event::Uploaded(Uploaded {
+        upload: Upload::Answers,
+        step: 0,
+        sha256: hash('a'),
+    })
+}
+
+fn labelled() -> Action {
+    Action::Send(WorkerMessage::Labelled(Labelled {
+        lease: token('7'),
+        answers_sha256: hash('a'),
+    }))
+}
+
+#[test]
+fn a_chunk_is_labelled_uploaded_and_claimed_then_comes_the_next() {
+    let mut script = labelling();
+    assert_eq!(script.on(Event::Labelled { pictures: 20 }), []);
+    script.now_millis += 1_000;
+    let actions = script.on(Event::Labelled { pictures: 25 });
+    assert!(
+        matches!(&actions[..], [Action::Send(WorkerMessage::LabelProgress(progress))]
+            if (progress.labelled, progress.images_per_sec) == (25, 25.0))
+    );
+    let upload = Action::Upload(Upload::Answers);
+    let actions = script.on(Event::Labelled { pictures: 30 });
+    assert_eq!(actions, [upload.clone()]);
+    script.on(Event::UploadFailed {
+        upload: Upload::Answers,
+        refused: false,
+    });
+    script.now_millis += 60_000;
+    assert!(script.on(Event::Tick).contains(&upload));
+    assert_eq!(script.on(answers_uploaded()), [labelled()]);
+    let answer = ServerMessage::ClaimAnswer(ClaimAnswer {
+        lease: token('7'),
+        taken: true,
+        reason: None,
+    });
+    let ready = Action::Send(WorkerMessage::Ready {});
+    assert_eq!(script.says(answer), [Action::Forget, ready]);
+    assert_eq!(script.status().counts.claimed, 1);
+}
+
+#[test]
+fn labels_that_are_ready_are_claimed_though_the_lease_is_gone() {
+    let mut script = labelling();
+    script.on(Event::Labelled { pictures: 30 });
+    script.on(answers_uploaded());
+    script.reconnect();
+    assert_eq!(script.welcome(false), [labelled()]);
+
+    let mut script = labelling();
+    script.reconnect();
+    let ready = Action::Send(WorkerMessage::Ready {});
+    assert_eq!(script.welcome(false), [Action::Forget, ready]);
 }

@@ -1,6 +1,6 @@
 //! What can happen to a worker, and what it can be told to do.
 
-use tabsweep_protocol::{Lease, Sha256, WorkerMessage};
+use tabsweep_protocol::{LabelLease, Lease, Sha256, WorkerMessage};
 
 /// Something that happened. `now` travels beside it: see [`crate::Volunteer::handle`].
 #[derive(Clone, Debug)]
@@ -25,13 +25,20 @@ pub enum Event {
         /// Steps in one epoch.
         steps_per_epoch: u64,
     },
-    /// The trial can't be prepared or trained here.
-    TrialFailed {
-        /// Whether the network was at fault rather than the trial.
+    /// What [`Action::PrepareLabels`] asked for is there: labelling can begin.
+    PicturesReady,
+    /// The trial or chunk can't be prepared or worked on here.
+    WorkFailed {
+        /// Whether the network was at fault rather than the work.
         is_network: bool,
     },
     /// A slice of training has been done.
     Trained(Slice),
+    /// A slice of labelling has been done.
+    Labelled {
+        /// Pictures labelled in all.
+        pictures: u32,
+    },
     /// An upload arrived.
     Uploaded(Uploaded),
     /// An upload did not arrive.
@@ -90,6 +97,8 @@ pub enum Upload {
     Checkpoint,
     /// The result.
     Weights,
+    /// The labels of a chunk.
+    Answers,
 }
 
 /// An upload that arrived.
@@ -97,7 +106,7 @@ pub enum Upload {
 pub struct Uploaded {
     /// What it was.
     pub upload: Upload,
-    /// Optimiser steps that it contains.
+    /// Optimiser steps that it contains; 0 for answers.
     pub step: u64,
     /// Its hash.
     pub sha256: Sha256,
@@ -112,12 +121,14 @@ pub enum Action {
     Send(WorkerMessage),
     /// Close the socket.
     Disconnect,
-    /// Fetch data and checkpoint, set up training; answered by `Prepared` or `TrialFailed`.
+    /// Fetch data and checkpoint, set up training; answered by `Prepared` or `WorkFailed`.
     Prepare(Box<Lease>),
-    /// Export the present state and upload it with the lease's token; answered by `Uploaded` or
+    /// Fetch model and pictures; answered by `PicturesReady` or `WorkFailed`.
+    PrepareLabels(Box<LabelLease>),
+    /// Export the present state, or the answers, and upload it with the lease's token; answered by `Uploaded` or
     /// `UploadFailed`.
     Upload(Upload),
-    /// Forget the trial, whatever is under way for it.
+    /// Forget the trial or chunk, whatever is under way for it.
     Forget,
     /// The server runs another build: fetch the program anew.
     Reload,

@@ -2,6 +2,7 @@
 //! about it. Whoever wraps this owns the socket, the clock, the uploads and the trainer.
 
 mod backoff;
+mod chunk;
 mod conversation;
 mod event;
 mod status;
@@ -9,4 +10,4 @@ mod trial;
 
 pub use conversation::{Identity, Volunteer};
 pub use event::{Action, Event, Slice, Upload, Uploaded};
-pub use status::{Activity, Connection, Counts, Idle, Training, WorkerStatus};
+pub use status::{Activity, Connection, Counts, Idle, Labelling, Training, WorkerStatus};

@@ -1,7 +1,7 @@
 //! What a page shows of one worker.
 
 use serde::Serialize;
-use tabsweep_protocol::{Parameters, StudyId, TrialNumber};
+use tabsweep_protocol::{ChunkNumber, JobId, Parameters, StudyId, TrialNumber};
 
 /// A worker at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,6 +45,8 @@ pub enum Activity {
     Training(Training),
     /// It uploads the result and waits for the server's answer.
     Claiming(Training),
+    /// It labels pictures, from fetching them to handing in their labels.
+    Labelling(Labelling),
 }
 
 /// Why a worker does nothing.
@@ -102,6 +104,26 @@ pub struct Training {
     pub images_per_sec: f32,
     /// Share of the validation images classified rightly after the last epoch.
     pub validation_score: Option<f64>,
+}
+
+/// A chunk of pictures in a worker's hands.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Labelling {
+    /// Its job.
+    pub job: JobId,
+    /// The job's name.
+    pub job_name: String,
+    /// Its place in the job.
+    pub chunk: ChunkNumber,
+    /// 1 for the first worker that labels it.
+    pub attempt: u32,
+    /// Pictures labelled.
+    pub labelled: u32,
+    /// Pictures in the chunk.
+    pub pictures: u32,
+    /// Speed over the last second.
+    pub images_per_sec: f32,
 }
 
 /// What a worker has done since it started.

@@ -7,7 +7,7 @@ use tabsweep_protocol::{
 use crate::{Action, Training, Upload, Uploaded, backoff::Backoff};
 
 /// How often a worker is heard of while it has a lease.
-const PROGRESS_MILLIS: u64 = 1_000;
+pub(crate) const PROGRESS_MILLIS: u64 = 1_000;
 
 /// A trial in hand.
 #[derive(Debug)]
@@ -54,20 +54,21 @@ impl Ending {
         if (uploaded.upload, uploaded.step) != (*upload, scored.step) {
             return None;
         }
-        Some(match upload {
-            Upload::Weights => Outcome::Finished(Finished {
+        match upload {
+            Upload::Weights => Some(Outcome::Finished(Finished {
                 weights_sha256: uploaded.sha256,
                 validation_correct: scored.validation_correct,
                 validation_count: scored.validation_count,
-            }),
-            Upload::Checkpoint => Outcome::Paused(Paused {
+            })),
+            Upload::Checkpoint => Some(Outcome::Paused(Paused {
                 epoch: scored.epoch,
                 step: scored.step,
                 state_sha256: uploaded.sha256,
                 validation_correct: scored.validation_correct,
                 validation_count: scored.validation_count,
-            }),
-        })
+            })),
+            Upload::Answers => None,
+        }
     }
 }
 

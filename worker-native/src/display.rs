@@ -3,7 +3,7 @@
 use std::{io::IsTerminal, time::Duration};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use tabsweep_volunteer::{Activity, Idle, Training, WorkerStatus};
+use tabsweep_volunteer::{Activity, Idle, Labelling, Training, WorkerStatus};
 
 /// Where it is shown.
 #[derive(Clone, Debug)]
@@ -73,9 +73,9 @@ impl Line {
     /// Shows what the worker does.
     pub(crate) fn show(&mut self, status: &WorkerStatus) {
         if let Some(bar) = &self.bar {
-            let training = in_hand(status);
-            bar.set_length(training.map_or(0, |training| training.steps));
-            bar.set_position(training.map_or(0, |training| training.step));
+            let (done, all) = progress(status);
+            bar.set_length(all);
+            bar.set_position(done);
             bar.set_message(moment(status));
             return;
         }
@@ -99,12 +99,14 @@ impl Line {
     }
 }
 
-fn in_hand(status: &WorkerStatus) -> Option<&Training> {
+/// What is done of the work in hand, and how much there is.
+fn progress(status: &WorkerStatus) -> (u64, u64) {
     match &status.activity {
-        Activity::Idle { .. } => None,
+        Activity::Idle { .. } => (0, 0),
         Activity::Preparing(training)
         | Activity::Training(training)
-        | Activity::Claiming(training) => Some(training),
+        | Activity::Claiming(training) => (training.step, training.steps),
+        Activity::Labelling(labelling) => (labelling.labelled.into(), labelling.pictures.into()),
     }
 }
 
@@ -130,7 +132,18 @@ fn milestone(status: &WorkerStatus) -> String {
         Activity::Preparing(training) => format!("{}: fetching what it needs", name(training)),
         Activity::Training(training) => place(training),
         Activity::Claiming(training) => format!("{}: handing in", name(training)),
+        Activity::Labelling(labelling) => pictures(labelling),
     }
+}
+
+fn pictures(labelling: &Labelling) -> String {
+    let Labelling {
+        job_name, chunk, ..
+    } = labelling;
+    format!(
+        "{job_name}, chunk {chunk}: labelling {} pictures",
+        labelling.pictures
+    )
 }
 
 fn name(training: &Training) -> String {

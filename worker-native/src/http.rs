@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
-use tabsweep_protocol::{LeaseToken, Sha256};
+use tabsweep_protocol::{LabelLease, LeaseToken, Sha256};
 use tabsweep_trainer::sha256_hex;
 
 use crate::Address;
@@ -96,6 +96,15 @@ impl Http {
             expected: sha256.clone(),
             received,
         })
+    }
+
+    /// The pictures of a chunk.
+    pub(crate) async fn pictures(&self, lease: &LabelLease) -> Result<Vec<u8>, HttpError> {
+        let LabelLease { job, chunk, .. } = lease;
+        let path = format!("/api/jobs/{job}/chunks/{chunk}");
+        let request = self.get(&path).bearer_auth(&lease.token);
+        let most = usize::try_from(lease.bytes).unwrap_or(usize::MAX);
+        receive(answer(request).await?, most).await
     }
 
     /// Uploads bytes under their hash.

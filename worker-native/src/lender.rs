@@ -8,7 +8,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tabsweep_protocol::{Lease, LeaseToken, Numerics, Sha256, WorkerId, limits::UPLOAD_BYTES};
+use tabsweep_protocol::{
+    LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId, limits::UPLOAD_BYTES,
+};
 use tabsweep_trainer::{Hyperparameters, NUMERICS_VERSION, Training, TrainingData, sha256_hex};
 use tabsweep_volunteer::{Action, Connection, Event, Identity, Upload, Uploaded, Volunteer};
 use tokio::{runtime::Handle, task::JoinHandle};
@@ -18,6 +20,7 @@ use crate::{
     data::{DataSets, FetchError},
     display::Line,
     http::{Http, HttpError},
+    labels::{self, FetchedLabels, Labels},
     slice,
     socket::Socket,
 };
@@ -39,6 +42,11 @@ pub(crate) enum Incoming {
     Fetched {
         lease: Box<Lease>,
         fetched: Result<Fetched, FetchError>,
+    },
+    /// What a chunk needs has arrived, or can't be had.
+    FetchedLabels {
+        lease: Box<LabelLease>,
+        fetched: Result<FetchedLabels, HttpError>,
     },
     /// The volunteer wants it to end.
     Stop,
@@ -83,6 +91,7 @@ pub(crate) struct Lender {
     /// The last socket, as long as it has something to say.
     closing: Option<JoinHandle<()>>,
     training: Option<Training>,
+    labels: Labels,
     /// What the server said last when it closed a socket.
     closed_because: String,
     farewell: Option<Farewell>,
@@ -122,6 +131,7 @@ impl Lender {
             socket_number: 0,
             closing: None,
             training: None,
+            labels: Labels::default(),
             closed_because: String::new(),
             farewell: None,
             end: None,
@@ -144,6 +154,8 @@ impl Lender {
             self.line.show(&self.volunteer.status());
             if self.volunteer.trains() && self.farewell.is_none() {
                 self.train();
+            } else if self.volunteer.labels() {
+                self.label();
             } else if self.end.is_none()
                 && let Ok(incoming) = events.recv_timeout(TICK)
             {
@@ -186,6 +198,11 @@ impl Lender {
                     self.prepared(&lease, fetched);
                 }
             }
+            Incoming::FetchedLabels { lease, fetched } => {
+                if self.volunteer.lease() == Some(&lease.token) {
+                    self.labels_fetched(&lease, fetched);
+                }
+            }
             Incoming::Stop => self.take_leave(),
         }
         let claimed = self.farewell.as_ref();
@@ -215,7 +232,11 @@ impl Lender {
             Action::Disconnect => self.closing = self.socket.take().map(Socket::close),
             Action::Prepare(lease) => self.prepare(lease),
             Action::Upload(upload) => self.upload(upload),
-            Action::Forget => self.training = None,
+            Action::PrepareLabels(lease) => self.prepare_labels(lease),
+            Action::Forget => {
+                self.training = None;
+                self.labels.forget();
+            }
             Action::Reload => {
                 let reason = std::mem::take(&mut self.closed_because);
                 self.end = Some(End::OtherBuild { reason });
@@ -258,10 +279,46 @@ impl Lender {
                 let trial = lease.trial;
                 self.line
                     .say(&format!("trial {trial} can't be trained here: {reason}"));
-                Event::TrialFailed { is_network }
+                Event::WorkFailed { is_network }
             }
         };
         self.handle(event);
+    }
+
+    fn prepare_labels(&self, lease: Box<LabelLease>) {
+        let (http, incoming) = (self.shared.http.clone(), self.incoming.clone());
+        let has_model = self.labels.has_model(&lease.model);
+        self.shared.runtime.spawn(async move {
+            let fetched = labels::fetch(&http, &lease, has_model).await;
+            let _ = incoming.send(Incoming::FetchedLabels { lease, fetched });
+        });
+    }
+
+    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<FetchedLabels, HttpError>) {
+        let is_network = fetched.is_err();
+        let begun = fetched
+            .map_err(|error| error.to_string())
+            .and_then(|fetched| self.labels.begin(lease, fetched));
+        self.handle(match begun {
+            Ok(()) => Event::PicturesReady,
+            Err(reason) => {
+                let job = &lease.job_name;
+                self.line
+                    .say(&format!("{job}: pictures can't be labelled here: {reason}"));
+                Event::WorkFailed { is_network }
+            }
+        });
+    }
+
+    fn label(&mut self) {
+        match self.labels.advance() {
+            Ok(pictures) => self.handle(Event::Labelled { pictures }),
+            Err(error) => {
+                self.line
+                    .say(&format!("pictures can't be labelled here: {error}"));
+                self.handle(Event::WorkFailed { is_network: false });
+            }
+        }
     }
 
     fn train(&mut self) {
@@ -277,20 +334,16 @@ impl Lender {
             Err(error) => {
                 self.line
                     .say(&format!("the trial can't be trained here: {error}"));
-                self.handle(Event::TrialFailed { is_network: false });
+                self.handle(Event::WorkFailed { is_network: false });
             }
         }
     }
 
     fn upload(&self, upload: Upload) {
-        let (Some(training), Some(token)) = (&self.training, self.volunteer.lease().cloned())
+        let (Some((bytes, step)), Some(token)) =
+            (self.to_upload(upload), self.volunteer.lease().cloned())
         else {
             return;
-        };
-        let step = training.step();
-        let bytes = match upload {
-            Upload::Checkpoint => training.checkpoint(),
-            Upload::Weights => training.weights(),
         };
         let sha256: Sha256 = sha256_hex(&bytes).parse().expect("a SHA-256 is 64 digits");
         let (http, incoming) = (self.shared.http.clone(), self.incoming.clone());
@@ -305,6 +358,19 @@ impl Lender {
             };
             let _ = incoming.send(Incoming::ForLease { token, event });
         });
+    }
+
+    /// The bytes, and the optimiser steps that they contain.
+    fn to_upload(&self, upload: Upload) -> Option<(Vec<u8>, u64)> {
+        if upload == Upload::Answers {
+            return Some((self.labels.answers()?, 0));
+        }
+        let training = self.training.as_ref()?;
+        let bytes = match upload {
+            Upload::Checkpoint => training.checkpoint(),
+            Upload::Weights | Upload::Answers => training.weights(),
+        };
+        Some((bytes, training.step()))
     }
 
     /// Leaves a checkpoint behind, or waits for a claim that is under way, before it stops.

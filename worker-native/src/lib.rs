@@ -4,13 +4,15 @@
 //!
 //! A worker flows through the files in this order: [`Address`], where the server is;
 //! [`registration`], who lends; [`crew`], all workers of the process; `lender`, one of them, with its
-//! `socket`, its `data` by `http` and its `slice` of training; `display`, what the terminal shows.
+//! `socket`, its `data` by `http` and its `slice` of training, or its `labels`; `display`, what the
+//! terminal shows.
 
 mod address;
 pub mod crew;
 mod data;
 mod display;
 mod http;
+mod labels;
 mod lender;
 pub mod registration;
 mod slice;

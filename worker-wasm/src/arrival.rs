@@ -81,6 +81,11 @@ impl Arrival {
         Ok(())
     }
 
+    /// What has come, whatever it is.
+    pub(crate) fn unchecked(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// The blob, if it is the one that `expected` names.
     ///
     /// # Errors

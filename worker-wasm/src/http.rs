@@ -1,7 +1,7 @@
 //! Big things: data sets and checkpoints in, checkpoints and weights out.
 
 use js_sys::Uint8Array;
-use tabsweep_protocol::{BlobRef, LeaseToken, Sha256, limits::UPLOAD_BYTES};
+use tabsweep_protocol::{BlobRef, LabelLease, LeaseToken, Sha256, limits::UPLOAD_BYTES};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
@@ -74,6 +74,18 @@ pub(crate) async fn data(
     receive(&response, arrival, &blob.sha256).await
 }
 
+/// The pictures of a chunk.
+pub(crate) async fn pictures(base_url: &str, lease: &LabelLease) -> Result<Vec<u8>, HttpError> {
+    let LabelLease { job, chunk, .. } = lease;
+    let init = RequestInit::new();
+    init.set_headers(&authorization(&lease.token)?);
+    let url = format!("{base_url}/api/jobs/{job}/chunks/{chunk}");
+    let response = send(&url, &init).await?;
+    let bytes = usize::try_from(lease.bytes).unwrap_or(usize::MAX);
+    let arrival = arrive(&response, Arrival::new(bytes, bytes)?).await?;
+    Ok(arrival.unchecked())
+}
+
 /// A checkpoint, checked.
 pub(crate) async fn checkpoint(
     base_url: &str,
@@ -109,9 +121,13 @@ fn announced_bytes(response: &Response) -> Option<usize> {
 /// Reads the body piece by piece: in one piece it would be in memory twice, outside wasm's and in it.
 async fn receive(
     response: &Response,
-    mut arrival: Arrival,
+    arrival: Arrival,
     sha256: &Sha256,
 ) -> Result<Vec<u8>, HttpError> {
+    Ok(arrive(response, arrival).await?.finish(sha256)?)
+}
+
+async fn arrive(response: &Response, mut arrival: Arrival) -> Result<Arrival, HttpError> {
     if let Some(body) = response.body() {
         let reader: ReadableStreamDefaultReader = body.get_reader().unchecked_into();
         while let Some(piece) = next_piece(&reader).await? {
@@ -123,7 +139,7 @@ async fn receive(
             }
         }
     }
-    Ok(arrival.finish(sha256)?)
+    Ok(arrival)
 }
 
 async fn next_piece(reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, HttpError> {

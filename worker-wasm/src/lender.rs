@@ -6,7 +6,7 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use js_sys::{Function, Uint8Array};
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Lease, LeaseToken, Numerics, Sha256, WorkerId};
+use tabsweep_protocol::{LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId};
 use tabsweep_trainer::{NUMERICS_VERSION, Training, sha256_hex};
 use tabsweep_volunteer::{
     Action, Event, Identity, Slice, Upload, Uploaded, Volunteer, WorkerStatus,
@@ -15,7 +15,8 @@ use wasm_bindgen::{JsCast, closure::Closure, prelude::*};
 use wasm_bindgen_futures::spawn_local;
 
 use crate::{
-    http,
+    http::{self, HttpError},
+    labels::{self, FetchedLabels, Labels},
     pacing::{Cost, Pace, Pacer, Slowdown},
     preparation::{CachedData, NotReady, Ready, ready},
     scored::ScoredEpoch,
@@ -75,6 +76,11 @@ pub(crate) enum Incoming {
         token: LeaseToken,
         ready: Box<Result<Ready, NotReady>>,
     },
+    /// What a chunk needs has arrived, or can't be had.
+    FetchedLabels {
+        lease: Box<LabelLease>,
+        fetched: Result<FetchedLabels, HttpError>,
+    },
     /// Time has passed.
     Tick,
     /// A rest may be over.
@@ -120,6 +126,7 @@ impl Lender {
             socket_number: 0,
             training: None,
             data: None,
+            labels: Labels::default(),
             pacer: Pacer::default(),
             rests_until_millis: f64::NEG_INFINITY,
             alarm,
@@ -158,8 +165,9 @@ struct Worker {
     socket_number: u32,
     training: Option<Training>,
     data: Option<CachedData>,
+    labels: Labels,
     pacer: Pacer,
-    /// Before that there is no training.
+    /// Before that there is no work.
     rests_until_millis: f64,
     alarm: Alarm,
     /// Images trained on.
@@ -180,6 +188,9 @@ impl Worker {
             self.show(false);
             if self.volunteer.trains() && !self.rests() {
                 self.train();
+                self.turn.take().await;
+            } else if self.volunteer.labels() && !self.rests() {
+                self.label();
                 self.turn.take().await;
             } else if !self.ended {
                 let Some(incoming) = events.next().await else {
@@ -219,6 +230,11 @@ impl Worker {
                     self.prepared(*ready);
                 }
             }
+            Incoming::FetchedLabels { lease, fetched } => {
+                if self.volunteer.lease() == Some(&lease.token) {
+                    self.labels_fetched(&lease, fetched);
+                }
+            }
             Incoming::Tick => self.handle(Event::Tick),
             // What there was to do, the loop sees.
             Incoming::Rested => {}
@@ -255,7 +271,11 @@ impl Worker {
             Action::Disconnect => self.socket = None,
             Action::Prepare(lease) => self.prepare(*lease),
             Action::Upload(upload) => self.upload(upload),
-            Action::Forget => self.training = None,
+            Action::PrepareLabels(lease) => self.prepare_labels(lease),
+            Action::Forget => {
+                self.training = None;
+                self.labels.forget();
+            }
             Action::Reload => self.end(&LenderEvent::Reload),
             Action::Register => self.end(&LenderEvent::Register),
         }
@@ -306,14 +326,36 @@ impl Worker {
                 self.pacer.begin_trial();
                 prepared
             }
-            Err(error) => {
-                warn(&error);
-                Event::TrialFailed {
-                    is_network: matches!(error, NotReady::Network(_)),
-                }
-            }
+            Err(error) => failed(&error),
         };
         self.handle(event);
+    }
+
+    fn prepare_labels(&self, lease: Box<LabelLease>) {
+        let (options, incoming) = (self.options.clone(), self.incoming.clone());
+        let has_model = self.labels.has_model(&lease.model);
+        spawn_local(async move {
+            let fetched = labels::fetch(&options.base_url, &lease, has_model).await;
+            let _ = incoming.unbounded_send(Incoming::FetchedLabels { lease, fetched });
+        });
+    }
+
+    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<FetchedLabels, HttpError>) {
+        let begun = self.labels.begin(lease, fetched);
+        self.handle(match begun {
+            Ok(()) => Event::PicturesReady,
+            Err(error) => failed(&error),
+        });
+    }
+
+    fn label(&mut self) {
+        match self.labels.advance() {
+            Ok((pictures, cost)) => {
+                self.rest_after(cost);
+                self.handle(Event::Labelled { pictures });
+            }
+            Err(error) => self.handle(failed(&error)),
+        }
     }
 
     fn train(&mut self) {
@@ -330,7 +372,7 @@ impl Worker {
             }
             Err(reason) => {
                 warn(&NotReady::Trainer(reason));
-                self.handle(Event::TrialFailed { is_network: false });
+                self.handle(Event::WorkFailed { is_network: false });
             }
         }
     }
@@ -359,13 +401,23 @@ impl Worker {
         }
     }
 
-    fn upload(&self, upload: Upload) {
-        let (Some(training), Some(token)) = (&self.training, self.volunteer.lease()) else {
-            return;
+    /// The bytes, and the optimiser steps that they contain.
+    fn to_upload(&self, upload: Upload) -> Option<(Vec<u8>, u64)> {
+        if upload == Upload::Answers {
+            return Some((self.labels.answers()?, 0));
+        }
+        let training = self.training.as_ref()?;
+        let bytes = match upload {
+            Upload::Checkpoint => training.checkpoint(),
+            Upload::Weights | Upload::Answers => training.weights(),
         };
-        let (bytes, step) = match upload {
-            Upload::Checkpoint => (training.checkpoint(), training.step()),
-            Upload::Weights => (training.weights(), training.step()),
+        Some((bytes, training.step()))
+    }
+
+    fn upload(&self, upload: Upload) {
+        let (Some((bytes, step)), Some(token)) = (self.to_upload(upload), self.volunteer.lease())
+        else {
+            return;
         };
         let sha256: Sha256 = sha256_hex(&bytes).parse().expect("a SHA-256 is 64 digits");
         let (options, incoming, token) =
@@ -406,6 +458,13 @@ impl Worker {
         let json = serde_json::to_string(event).expect("events hold nothing that JSON can't");
         // A page that throws is not the worker's business.
         let _ = self.on_event.call2(&JsValue::NULL, &json.into(), pixels);
+    }
+}
+
+fn failed(error: &NotReady) -> Event {
+    warn(error);
+    Event::WorkFailed {
+        is_network: matches!(error, NotReady::Network(_)),
     }
 }
 

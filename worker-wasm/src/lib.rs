@@ -5,6 +5,7 @@ mod arrival;
 mod classifier;
 mod handwriting;
 mod http;
+mod labels;
 mod lender;
 mod pacing;
 mod photo;

@@ -44,7 +44,10 @@ impl PhotoClassifier {
     /// The picture can't be read, or is too large.
     pub fn labels(&mut self, encoded: &[u8], top: usize) -> Result<Vec<PhotoLabel>, JsError> {
         let guesses = self.classifier.classify(encoded, &Limits::default(), top)?;
-        Ok(guesses.into_iter().map(|guess| PhotoLabel { guess }).collect())
+        Ok(guesses
+            .into_iter()
+            .map(|guess| PhotoLabel { guess })
+            .collect())
     }
 
     /// The probability of each class for the bytes of the model's input, `[height, width, channels]`.

@@ -8,6 +8,7 @@ mod curves;
 mod figures;
 mod files;
 mod importance;
+mod label;
 mod load;
 mod machine;
 mod pruners;
@@ -34,6 +35,7 @@ use crate::bench::accuracy::AccuracyOptions;
 use crate::bench::candidate::Candidate;
 use crate::bench::curves::CurveOptions;
 use crate::bench::importance::ImportanceOptions;
+use crate::bench::label::LabelOptions;
 use crate::bench::load::{LoadError, LoadOptions};
 use crate::bench::pruners::PrunerOptions;
 use crate::bench::recipe::RecipeError;
@@ -50,6 +52,8 @@ use crate::workspace::Workspace;
 pub enum BenchTask {
     /// Images per second of training and classification on one core
     Train(TrainOptions),
+    /// Images per second of finished models: LeNet on digits, MobileNet on photos
+    Label(LabelOptions),
     /// Accuracy on MNIST, and the seconds of training it takes
     Accuracy(AccuracyOptions),
     /// Sockets, trials per second and utilisation under simulated volunteers
@@ -100,7 +104,7 @@ pub enum BenchError {
         candidate: Candidate,
     },
     /// There is no such folder.
-    #[error("{} can't be used as MNIST's folder: {source}", folder.display())]
+    #[error("{} can't be used as a folder of data: {source}", folder.display())]
     Mnist {
         /// The folder asked for.
         folder: PathBuf,
@@ -130,6 +134,7 @@ pub enum BenchError {
 pub fn bench(workspace: &Workspace, task: &BenchTask) -> ExitCode {
     let done = match task {
         BenchTask::Train(options) => train::measure(workspace, options),
+        BenchTask::Label(options) => label::measure(workspace, options),
         BenchTask::Accuracy(options) => accuracy::measure(workspace, options),
         BenchTask::Load(options) => load::measure(workspace, options),
         BenchTask::Sweep(options) => sweep::measure(workspace, options),

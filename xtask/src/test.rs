@@ -438,7 +438,10 @@ impl Bench<'_> {
             (chromium::VARIABLE, chromium::found_or_installed()?.into()),
             ("TABSWEEP_SERVER", workspace.server().into()),
             ("TABSWEEP_PAGES", workspace.pages().into()),
-            ("TABSWEEP_MADE_UP_TRIALS", workspace.example(MADE_UP_TRIALS).into()),
+            (
+                "TABSWEEP_MADE_UP_TRIALS",
+                workspace.example(MADE_UP_TRIALS).into(),
+            ),
             ("TABSWEEP_TRAINER", trainers::optimised(workspace).into()),
             ("TABSWEEP_UNOPTIMISED_TRAINER", unoptimised.into()),
         ];

@@ -9,9 +9,9 @@ use std::{
 };
 
 use clap::ValueEnum;
-use reqwest::{Response, header};
+use reqwest::{RequestBuilder, Response, header};
 
-use super::{ClientError, Server, answer, client};
+use super::{ClientError, Server, answer, client, read};
 
 /// What can be saved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -87,16 +87,7 @@ impl Server {
     ) -> Result<String, ClientError> {
         let address = self.address(study, format, trial).await?;
         let response = self.file(&address).await?;
-        match output.unwrap_or_else(|| Output::File(file_name(&response))) {
-            Output::Standard => {
-                write(response, &mut io::stdout(), Path::new("-")).await?;
-                Ok(String::new())
-            }
-            Output::File(path) => {
-                save(response, &path).await?;
-                Ok(path.display().to_string())
-            }
-        }
+        save_answer(response, output).await
     }
 
     async fn address(
@@ -128,16 +119,51 @@ impl Server {
     }
 
     async fn file(&self, path: &str) -> Result<Response, ClientError> {
-        let url = format!("{}{path}", self.url);
-        match client().get(&url).send().await {
-            Ok(response) if response.status().is_success() => Ok(response),
-            Ok(response) => Err(answer(response).await.map_or_else(
-                |refused| refused,
-                |_| ClientError::Refused {
-                    detail: format!("{url} is no file"),
-                },
-            )),
-            Err(source) => Err(ClientError::Unreachable { url, source }),
+        file(client().get(format!("{}{path}", self.url))).await
+    }
+}
+
+/// Asks for a file that only the operator may have.
+pub(super) async fn send(
+    request: RequestBuilder,
+    admin_token_file: &PathBuf,
+) -> Result<Response, ClientError> {
+    let token = read(admin_token_file)?;
+    file(request.bearer_auth(token.trim())).await
+}
+
+async fn file(request: RequestBuilder) -> Result<Response, ClientError> {
+    let unreachable = |source: reqwest::Error| ClientError::Unreachable {
+        url: source.url().map(ToString::to_string).unwrap_or_default(),
+        source,
+    };
+    let response = request.send().await.map_err(unreachable)?;
+    if response.status().is_success() {
+        return Ok(response);
+    }
+    let url = response.url().to_string();
+    Err(answer(response).await.map_or_else(
+        |refused| refused,
+        |_| ClientError::Refused {
+            detail: format!("{url} is no file"),
+        },
+    ))
+}
+
+/// Saves an answer, under the name that the server gives it where there is no other; a line that says
+/// where it is, or nothing if that would stand among it.
+pub(super) async fn save_answer(
+    response: Response,
+    output: Option<Output>,
+) -> Result<String, ClientError> {
+    match output.unwrap_or_else(|| Output::File(file_name(&response))) {
+        Output::Standard => {
+            write(response, &mut io::stdout(), Path::new("-")).await?;
+            Ok(String::new())
+        }
+        Output::File(path) => {
+            save(response, &path).await?;
+            Ok(path.display().to_string())
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::{
     app::{App, SharedApp},
     blobs::{BlobError, Blobs},
     problem::Problem,
+    store::StoredJob,
 };
 
 /// A blob. A checkpoint needs the token of a lease on its trial.
@@ -70,6 +71,9 @@ async fn access(app: &App, sha256: &Sha256, headers: &HeaderMap) -> Result<Acces
         .map_err(|_| unknown())?
         .parse()
         .map_err(|_| unknown())?;
+    if let Some(access) = model_access(app, sha256, &token).await? {
+        return Ok(access);
+    }
     let lease = app.store.lease(&token).await.map_err(|_| unknown())?;
     let trial = app.store.trial(lease.study, lease.number).await?;
     let checkpoint = trial.and_then(|trial| trial.checkpoint);
@@ -77,6 +81,23 @@ async fn access(app: &App, sha256: &Sha256, headers: &HeaderMap) -> Result<Acces
         return Ok(Access::Checkpoint);
     }
     Err(unknown())
+}
+
+/// The model of a labelling job is for whoever labels its pictures.
+async fn model_access(
+    app: &App,
+    sha256: &Sha256,
+    token: &LeaseToken,
+) -> Result<Option<Access>, Problem> {
+    let Some(lease) = app.store.chunk_lease(token).await? else {
+        return Ok(None);
+    };
+    let job = app.store.job(lease.job).await?;
+    let is_model = |job: &StoredJob| {
+        let files = job.definition.model.files();
+        files.into_iter().any(|file| file.sha256 == *sha256)
+    };
+    Ok(job.filter(is_model).map(|_| Access::Data))
 }
 
 /// The same for what does not exist and for what one may not have: hashes are no oracle.

@@ -2,10 +2,11 @@
 
 use axum::{
     Json,
-    extract::{FromRequest, Multipart, Request, State, multipart::MultipartError},
-    http::StatusCode,
+    extract::State,
+    http::{HeaderMap, StatusCode},
 };
-use serde::Serialize;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde::{Deserialize, Serialize};
 use tabsweep_protocol::Sha256;
 use tabsweep_vision::{Architecture, BundleError, DescriptionError};
 
@@ -17,7 +18,7 @@ use crate::{
     store::StoredBundle,
 };
 
-/// Most bytes of a bundle, all three files together.
+/// Most bytes of a bundle as it is sent: of four, three are weights.
 pub(super) const BYTES: usize = 256 << 20;
 
 /// A pretrained model and where its files are: each at `/api/blobs/{sha256}`.
@@ -55,18 +56,18 @@ pub struct BundleView {
 }
 
 /// A bundle's three files.
-#[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "says only what the form holds")]
-pub struct BundleForm {
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BundleContents {
     /// Which network, what it is shown, whose it is.
-    #[schema(rename = "model.toml", value_type = String, format = Binary)]
-    description: Vec<u8>,
+    #[serde(rename = "model.toml")]
+    description: String,
     /// The name of each class, one a line.
-    #[schema(rename = "labels.txt", value_type = String, format = Binary)]
-    labels: Vec<u8>,
-    /// Its tensors.
-    #[schema(rename = "weights.safetensors", value_type = String, format = Binary)]
-    weights: Vec<u8>,
+    #[serde(rename = "labels.txt")]
+    labels: String,
+    /// Its tensors, in base64.
+    #[serde(rename = "weights.safetensors")]
+    weights: String,
 }
 
 /// Pretrained models, the one added last first.
@@ -79,46 +80,29 @@ pub(super) async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<Bundle
 
 /// Adds a pretrained model. One that is here already stays as it is.
 #[utoipa::path(post, path = "/api/bundles", operation_id = "add_bundle", tag = "models",
-    request_body(content = BundleForm, content_type = "multipart/form-data"),
+    request_body(content = BundleContents),
     responses((status = 201, body = BundleView), (status = 400, body = Problem),
         (status = 401, body = Problem), (status = 413, body = Problem),
         (status = 507, body = Problem)))]
 pub(super) async fn add(
     State(app): State<SharedApp>,
-    request: Request,
+    headers: HeaderMap,
+    text: String,
 ) -> Result<(StatusCode, Json<BundleView>), Problem> {
-    require_admin(&app, request.headers())?;
-    let form = Multipart::from_request(request, &()).await;
-    let new = read(form.map_err(Problem::bad_request)?).await?;
-    let bundle = bundles::add(&app, new).await?;
-    Ok((StatusCode::CREATED, Json(bundle.into())))
-}
-
-async fn read(mut form: Multipart) -> Result<NewBundle, Problem> {
-    let mut new = NewBundle::default();
-    while let Some(field) = form.next_field().await.map_err(broken)? {
-        let name = field.name().unwrap_or_default();
-        let file = match name {
-            "model.toml" => &mut new.description,
-            "labels.txt" => &mut new.labels,
-            "weights.safetensors" => &mut new.weights,
-            name => {
-                let expected = "expected model.toml, labels.txt and weights.safetensors";
-                return Err(Problem::bad_request(format!("found `{name}`, {expected}")));
-            }
-        };
-        *file = field.bytes().await.map_err(broken)?.to_vec();
-    }
-    Ok(new)
-}
-
-fn broken(error: MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        let title = "The bundle is too large";
-        let detail = format!("at most {BYTES} bytes");
-        return Problem::new(error.status(), "too_large", title, detail);
-    }
-    Problem::bad_request(error.body_text())
+    require_admin(&app, &headers)?;
+    let contents: BundleContents = serde_json::from_str(&text).map_err(Problem::bad_request)?;
+    let weights = BASE64_STANDARD.decode(&contents.weights);
+    let new = NewBundle {
+        description: contents.description.into_bytes(),
+        labels: contents.labels.into_bytes(),
+        weights: weights.map_err(|error| {
+            Problem::bad_request(format!("weights.safetensors is no base64: {error}"))
+        })?,
+    };
+    Ok((
+        StatusCode::CREATED,
+        Json(bundles::add(&app, new).await?.into()),
+    ))
 }
 
 impl From<AddBundleError> for Problem {

@@ -6,8 +6,11 @@ mod bundles;
 mod events;
 mod exports;
 mod health;
+mod jobs;
+mod labels;
 mod models;
 mod pages;
+mod pictures;
 mod plots;
 mod reproduction;
 mod studies;
@@ -22,6 +25,7 @@ use axum::{
     extract::DefaultBodyLimit,
     routing::{any, get},
 };
+use tabsweep_protocol::limits::UPLOAD_BYTES;
 use tower_http::compression::CompressionLayer;
 use utoipa_axum::{
     router::{OpenApiRouter, UtoipaMethodRouterExt},
@@ -58,10 +62,18 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::json_lines))
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
-        .routes(
-            routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)),
-        )
+        .routes(routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)))
         .routes(routes!(models::show))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::create).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
+        .routes(routes!(jobs::show, jobs::change))
+        .routes(routes!(jobs::chunk))
+        .routes(routes!(labels::list))
+        .routes(routes!(labels::classes))
+        .routes(routes!(labels::results))
+        .routes(routes!(labels::picture))
+        .routes(routes!(pictures::missing).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
+        .routes(routes!(pictures::upload).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))
         .routes(routes!(volunteers::board, volunteers::register))
         .routes(routes!(volunteers::me))
         .routes(routes!(blobs::show))

@@ -19,6 +19,9 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self' 'wa
 /// Of what a browser has to be asked for, only the camera, and only by the pages themselves.
 const PERMISSIONS_POLICY: &str = "camera=(self), microphone=(), geolocation=()";
 
+/// Where files lie whose names hold hashes of what is in them.
+const HASHED: [&str; 2] = ["/assets/", "/classify/"];
+
 /// Pages and their assets from `folder`.
 pub(super) fn router(folder: &Path) -> Router {
     let page = |name: &str| {
@@ -35,16 +38,19 @@ pub(super) fn router(folder: &Path) -> Router {
     Router::new()
         .route("/studies", page("studies.html"))
         .route("/studies/{id}", page("studies.html"))
+        .route("/jobs", page("jobs.html"))
+        .route("/jobs/{id}", page("jobs.html"))
         .route("/classify", page("classify.html"))
         .fallback_service(files)
         .layer(middleware::from_fn(headers))
 }
 
 async fn headers(request: axum::extract::Request, next: Next) -> Response {
-    let is_asset = request.uri().path().starts_with("/assets/");
+    let path = request.uri().path();
+    let is_hashed = HASHED.iter().any(|folder| path.starts_with(folder));
     let mut response = next.run(request).await;
     let is_good = response.status().is_success();
-    let cache = if is_asset && is_good {
+    let cache = if is_hashed && is_good {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"

@@ -19,7 +19,8 @@ const QUOTA_BYTES: u64 = 1 << 30;
 /// The slowest connection that is waited for: 64 MiB in five minutes are 2 Mbit/s.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(300);
 
-/// Uploads the bytes that `sha256` names. Needs the token of a lease whose trial has not ended.
+/// Uploads the bytes that `sha256` names. Needs the token of a lease whose trial or chunk has not
+/// ended.
 #[utoipa::path(put, path = "/api/uploads/{sha256}", operation_id = "upload_blob", tag = "blobs",
     params(("sha256" = String, Path, description = "SHA-256, 64 hexadecimal digits")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
@@ -35,7 +36,11 @@ pub(super) async fn upload(
     let token: LeaseToken = bearer(request.headers())?
         .parse()
         .map_err(Problem::unauthorized)?;
-    let uploads = app.store.uploads_of(&token).await?;
+    let is_for_chunk = app.store.chunk_lease(&token).await?.is_some();
+    let uploads = match is_for_chunk {
+        true => app.store.answers_of(&token).await?,
+        false => app.store.uploads_of(&token).await?,
+    };
     if uploads.trial_has_ended {
         let title = "The trial has ended";
         let detail = "nothing more is expected for this lease";
@@ -68,9 +73,19 @@ pub(super) async fn upload(
         .map_err(|error| too_large_or_broken(&error))?;
     let _kept = app.uploads_lock.read().await;
     let blob = app.arrivals.keep(sha256.clone(), bytes).await?;
-    app.store
-        .add_upload(&token, &sha256, blob.bytes, app.clock.now())
-        .await?;
+    let now = app.clock.now();
+    match is_for_chunk {
+        true => {
+            app.store
+                .add_answers(&token, &sha256, blob.bytes, now)
+                .await?
+        }
+        false => {
+            app.store
+                .add_upload(&token, &sha256, blob.bytes, now)
+                .await?
+        }
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -60,8 +60,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn bundles(&self) -> Result<Vec<StoredBundle>, StoreError> {
-        let query =
-            "SELECT sha256, description, description_sha256, labels_sha256, weights_sha256,
+        let query = "SELECT sha256, description, description_sha256, labels_sha256, weights_sha256,
                  weights_bytes, classes, added_millis
              FROM bundles ORDER BY added_millis DESC, sha256";
         let rows = sqlx::query(query).fetch_all(&self.readers).await?;

@@ -5,7 +5,7 @@
 use serde::{Serialize, Serializer};
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{LeaseToken, VolunteerId};
-use tabsweep_study::{Checkpoint, Timestamp};
+use tabsweep_study::Timestamp;
 
 use super::{Store, StoreError, Tx, rows::u32_column};
 
@@ -102,21 +102,6 @@ impl Store {
         let rank = (credit.0 > 0).then_some(ahead + 1);
         Ok(Earnings { credit, rank })
     }
-}
-
-/// Notes from where a lease goes on.
-pub(super) async fn record_origin(
-    tx: &mut Tx,
-    lease: &LeaseToken,
-    checkpoint: &Checkpoint,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE leases SET from_step = $1, from_lease = $2 WHERE token = $3")
-        .bind(column(checkpoint.step))
-        .bind(checkpoint.lease.as_str())
-        .bind(lease.as_str())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }
 
 /// Credits everybody who has trained what was verified under `lease`, as far as that has not been

@@ -7,6 +7,7 @@ use tabsweep_study::{Event, EventKind, Study, StudyState, Timeline, Timestamp, T
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
+    batch::Kind,
     leases::end_lease,
     rows::{json_column, save_trial, to_json, u32_column},
     studies::{save_study_state, study_in},
@@ -113,22 +114,21 @@ pub(super) async fn add_event(
     study: StudyId,
     event: &Event,
 ) -> Result<(), StoreError> {
-    let number = tx.memory().fold(study, event);
-    let insert = match number {
-        Some(_) => "INSERT INTO events (study_id, event, seq) VALUES ($1, $2, $3)",
-        None => {
-            "INSERT INTO events (study_id, event, seq)
-             SELECT $1, $2, COALESCE(MAX(seq) + 1, 0) FROM events WHERE study_id = $1"
-        }
-    };
-    let insert = sqlx::query(insert)
-        .bind(i64::from(study.0))
-        .bind(to_json(event));
-    let insert = match number {
-        Some(number) => insert.bind(i64::try_from(number).unwrap_or(i64::MAX)),
-        None => insert,
-    };
-    insert.execute(&mut **tx).await?;
+    if let Some(number) = tx.memory().fold(study, event) {
+        let event = to_json(event);
+        let row = vec![study.0.into(), number.into(), event.as_str().into()];
+        tx.push(Kind::Event, row);
+        return Ok(());
+    }
+    tx.write_batch().await?;
+    sqlx::query(
+        "INSERT INTO events (study_id, event, seq)
+         SELECT $1, $2, COALESCE(MAX(seq) + 1, 0) FROM events WHERE study_id = $1",
+    )
+    .bind(i64::from(study.0))
+    .bind(to_json(event))
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -145,6 +145,7 @@ pub(super) async fn take_timeline(
     if is_whole {
         return Ok(timeline);
     }
+    tx.write_batch().await?;
     let rows =
         sqlx::query("SELECT event FROM events WHERE study_id = $1 AND seq >= $2 ORDER BY seq")
             .bind(i64::from(id.0))
@@ -251,7 +252,7 @@ async fn cancel(
 ) -> Result<Option<LeaseToken>, StoreError> {
     let ended = trial.current_lease().map(|lease| lease.token.clone());
     if let Some(token) = &ended {
-        end_lease(tx, token, "cancelled", now).await?;
+        end_lease(tx, token, "cancelled", now);
     }
     let cancelled = trial.clone().cancelled()?;
     save_trial(tx, id, &cancelled, now.0).await?;

@@ -13,7 +13,7 @@ use tabsweep_study::{
 
 use super::{
     Store, StoreError, StoredStudy, Tx,
-    credit::record_origin,
+    batch::Kind,
     events::{add_event, move_trial, take_timeline},
     next::{next_trial, running_studies, why_none},
     rows::{json_column, load_trial, u32_column},
@@ -84,10 +84,7 @@ impl Store {
             };
             let trial = trial.lease(grant.clone(), policy, now)?;
             move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
-            record_lease(&mut tx, study.id, &trial, &grant, now).await?;
-            if let Some(checkpoint) = &trial.checkpoint {
-                record_origin(&mut tx, &grant.token, checkpoint).await?;
-            }
+            record_lease(&mut tx, study.id, &trial, &grant, now);
             tx.commit().await?;
             let study = Arc::unwrap_or_clone(study);
             return Ok(NextLease::Leased(Box::new(Leased { study, trial })));
@@ -186,7 +183,7 @@ impl Store {
             ReleaseReason::Stopped | ReleaseReason::OtherNumerics => trial.released(token)?,
             ReleaseReason::Failed => trial.given_up(token, policy)?,
         };
-        end_lease(&mut tx, token, "released", now).await?;
+        end_lease(&mut tx, token, "released", now);
         commit(tx, &record, &before, &after, now).await
     }
 
@@ -240,13 +237,13 @@ impl Store {
             trial,
         } = self.fenced(&epoch.lease, volunteer).await?;
         let after = trial.clone().heard(&epoch.lease, policy, now)?;
-        record_epoch(&mut tx, &record, epoch, now).await?;
+        record_epoch(&mut tx, &record, epoch, now);
         let validation = accuracy(epoch);
         let stored = study_in(&mut tx, record.study).await?;
         let may_stop = stored.study.pruner.reads_reports() && !is_last(&after);
         if may_stop && stops(&mut tx, &record, &stored.study, epoch.epoch, validation).await? {
             let pruned = after.pruned(&epoch.lease, epoch.epoch, validation)?;
-            end_lease(&mut tx, &epoch.lease, "pruned", now).await?;
+            end_lease(&mut tx, &epoch.lease, "pruned", now);
             commit(tx, &record, &trial, &pruned, now).await?;
             return Ok(Heard::Pruned);
         }
@@ -292,7 +289,7 @@ impl Store {
             }
             Outcome::Diverged { .. } => {}
         }
-        end_lease(&mut tx, token, "claimed", now).await?;
+        end_lease(&mut tx, token, "claimed", now);
         commit(tx, &record, &before, &trial, now).await
     }
 
@@ -325,7 +322,7 @@ impl Store {
                 load_trial(&mut tx, study, TrialNumber(u32_column(&row, "number")?)).await?;
             let after = trial.clone().expired(policy, now)?;
             if let Some(lease) = trial.current_lease() {
-                end_lease(&mut tx, &lease.token, "expired", now).await?;
+                end_lease(&mut tx, &lease.token, "expired", now);
             }
             move_trial(&mut tx, study, Some(&trial), &after, now).await?;
             studies.push(study);
@@ -440,71 +437,41 @@ fn accuracy(epoch: &Epoch) -> f64 {
     f64::from(epoch.validation_correct) / f64::from(epoch.validation_count.max(1))
 }
 
-async fn record_lease(
-    tx: &mut Tx,
-    study: StudyId,
-    trial: &Trial,
-    grant: &Grant,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO leases (token, study_id, number, attempt, numerics, volunteer_id, worker,
-             granted_millis)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(grant.token.as_str())
-    .bind(i64::from(study.0))
-    .bind(i64::from(trial.number.0))
-    .bind(i64::from(trial.attempts))
-    .bind(i64::from(trial.numerics.0))
-    .bind(i64::from(grant.volunteer.0))
-    .bind(grant.worker.as_str())
-    .bind(now.0)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+fn record_lease(tx: &mut Tx, study: StudyId, trial: &Trial, grant: &Grant, now: Timestamp) {
+    let origin = trial.checkpoint.as_ref();
+    let row = vec![
+        grant.token.as_str().into(),
+        study.0.into(),
+        trial.number.0.into(),
+        trial.attempts.into(),
+        trial.numerics.0.into(),
+        grant.volunteer.0.into(),
+        grant.worker.as_str().into(),
+        now.0.into(),
+        origin.map_or(0, |checkpoint| checkpoint.step).into(),
+        origin.map(|checkpoint| checkpoint.lease.as_str()).into(),
+    ];
+    tx.push(Kind::Lease, row);
 }
 
-pub(super) async fn end_lease(
-    tx: &mut Tx,
-    token: &LeaseToken,
-    how: &'static str,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query("UPDATE leases SET ended_millis = $1, ended = $2 WHERE token = $3")
-        .bind(now.0)
-        .bind(how)
-        .bind(token.as_str())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+pub(super) fn end_lease(tx: &mut Tx, token: &LeaseToken, how: &'static str, now: Timestamp) {
+    tx.push(
+        Kind::LeaseEnd,
+        vec![token.as_str().into(), now.0.into(), how.into()],
+    );
 }
 
-async fn record_epoch(
-    tx: &mut Tx,
-    record: &LeaseRecord,
-    epoch: &Epoch,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    sqlx::query(
-        "INSERT INTO epochs (study_id, number, epoch, step, validation_score, mean_loss,
-             state_sha256, attempt, reported_millis)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-         ON CONFLICT (study_id, number, epoch) DO UPDATE SET step = excluded.step,
-             validation_score = excluded.validation_score, mean_loss = excluded.mean_loss,
-             state_sha256 = excluded.state_sha256, attempt = excluded.attempt,
-             reported_millis = excluded.reported_millis",
-    )
-    .bind(i64::from(record.study.0))
-    .bind(i64::from(record.number.0))
-    .bind(i64::from(epoch.epoch))
-    .bind(i64::try_from(epoch.step).unwrap_or(i64::MAX))
-    .bind(accuracy(epoch))
-    .bind(f64::from(epoch.mean_loss))
-    .bind(epoch.state_sha256.as_str())
-    .bind(i64::from(record.attempt))
-    .bind(now.0)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+fn record_epoch(tx: &mut Tx, record: &LeaseRecord, epoch: &Epoch, now: Timestamp) {
+    let row = vec![
+        record.study.0.into(),
+        record.number.0.into(),
+        epoch.epoch.into(),
+        epoch.step.into(),
+        accuracy(epoch).into(),
+        f64::from(epoch.mean_loss).into(),
+        epoch.state_sha256.as_str().into(),
+        record.attempt.into(),
+        now.0.into(),
+    ];
+    tx.push(Kind::Epoch, row);
 }

@@ -1,11 +1,16 @@
 //! What is remembered, in SQLite or PostgreSQL: the only place with SQL. Every change of a trial is one
 //! transaction, and only one is under way at a time; what it decides is decided by `tabsweep_study`.
 
+mod answers;
+mod batch;
 mod bundles;
+mod chunks;
 mod credit;
 mod database;
 mod events;
 mod export;
+mod jobs;
+mod labels;
 mod leases;
 mod memory;
 mod next;
@@ -24,12 +29,15 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use sqlx::{AnyPool, migrate::MigrateError};
-use tabsweep_protocol::{LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
+use tabsweep_protocol::{JobId, LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
 pub use bundles::StoredBundle;
+pub use chunks::{ChunkLease, ChunkRef, LeasedChunk};
 pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
+pub use jobs::{JobDefinition, JobPicture, JobProgress, StoredJob};
+pub use labels::{ClassCount, LabelFilter, LabelledPicture};
 pub use leases::{Heard, LeaseRecord, Leased, NextLease};
 pub use plots::{EpochCount, EpochScore, Sample, SampledTrial, ScoreAt, Shift};
 pub use servers::{Adopted, Listener, Notice, ServerId};
@@ -94,6 +102,21 @@ pub enum StoreError {
         /// The id asked for.
         study: StudyId,
     },
+    /// No such labelling job.
+    #[error("there is no job {job}")]
+    NoJob {
+        /// The id asked for.
+        job: JobId,
+    },
+    /// The job has ended, and can't be held or go on.
+    #[error("job {job} has ended")]
+    JobEnded {
+        /// The job.
+        job: JobId,
+    },
+    /// A verdict is about a chunk as it no longer is.
+    #[error("the chunk has changed since it was looked at")]
+    ChunkChanged,
     /// The study has ended, and can't be held or go on as it is.
     #[error("study {study} has finished; extend its budget to have it run again")]
     StudyFinished {

@@ -6,7 +6,7 @@ use tabsweep_protocol::{NoWorkReason, Numerics, StudyId, TrialNumber, VolunteerI
 use tabsweep_study::{Pruner, StudyState, Timestamp, Trial, trial_seed};
 
 use super::{
-    StoreError, StoredStudy, Tx,
+    Store, StoreError, StoredStudy, Tx,
     events::{is_time_over, move_trial, take_timeline},
     rows::{json_column, load_trial, u32_column},
     studies::studies_in,
@@ -120,4 +120,20 @@ async fn new_trial(
     });
     tx.memory().keep_timeline(study.id, timeline);
     Ok(trial)
+}
+
+impl Store {
+    /// The least share, running trials for its weight, that any running study has.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn least_share(&self) -> Result<Option<f64>, StoreError> {
+        let mut tx = self.begin().await?;
+        let studies = running_studies(&mut tx).await?;
+        let Some(first) = studies.first() else {
+            return Ok(None);
+        };
+        let running = count_running(&mut tx, first.id).await?;
+        Ok(Some(f64::from(running) / first.study.weight))
+    }
 }

@@ -36,7 +36,7 @@ impl Store {
             let study = StudyId(u32_column(row, "study_id")?);
             let trial: Trial = json_column(row, "trial")?;
             if let Some(lease) = trial.current_lease() {
-                end_lease(&mut tx, &lease.token, "outdated", now).await?;
+                end_lease(&mut tx, &lease.token, "outdated", now);
             }
             forget_epochs(&mut tx, study, trial.number).await?;
             let stops_at = study_in(&mut tx, study).await?.study.first_stop(&trial);
@@ -55,6 +55,7 @@ pub(super) async fn forget_epochs(
     study: StudyId,
     number: TrialNumber,
 ) -> Result<(), StoreError> {
+    tx.write_batch().await?;
     sqlx::query("DELETE FROM epochs WHERE study_id = $1 AND number = $2")
         .bind(i64::from(study.0))
         .bind(i64::from(number.0))

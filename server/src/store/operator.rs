@@ -126,7 +126,7 @@ impl Store {
         let stored = study_in(&mut tx, id).await?;
         let ended = before.current_lease().map(|lease| lease.token.clone());
         if let Some(token) = &ended {
-            end_lease(&mut tx, token, "requeued", now).await?;
+            end_lease(&mut tx, token, "requeued", now);
         }
         if before.numerics != numerics {
             forget_epochs(&mut tx, id, number).await?;

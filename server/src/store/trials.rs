@@ -404,6 +404,7 @@ impl Store {
             state => {
                 let from = state.name();
                 return Err(TransitionError {
+                    subject: "trial",
                     from,
                     event: "decided",
                 }

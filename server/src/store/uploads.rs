@@ -6,6 +6,7 @@ use tabsweep_study::{Timestamp, Trial};
 
 use super::{
     Store, StoreError, Tx,
+    batch::Kind,
     rows::{hash_column, json_column, u32_column},
 };
 
@@ -30,18 +31,13 @@ impl Store {
         bytes: u64,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mut tx = self.begin().await?;
-        sqlx::query(
-            "INSERT INTO uploads (token, sha256, bytes, uploaded_millis) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (token, sha256) DO NOTHING",
-        )
-        .bind(token.as_str())
-        .bind(sha256.as_str())
-        .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
-        .bind(now.0)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await
+        let row = vec![
+            token.as_str().into(),
+            sha256.as_str().into(),
+            bytes.into(),
+            now.0.into(),
+        ];
+        self.writer.add(Kind::Upload, row).await
     }
 
     /// What a lease may still upload: whether its trial has ended, and the bytes of it that are kept.
@@ -80,6 +76,7 @@ impl Store {
         before: Timestamp,
     ) -> Result<Vec<Sha256>, StoreError> {
         let mut tx = self.begin().await?;
+        tx.write_batch().await?;
         let rows = sqlx::query(
             "SELECT sha256 FROM uploads GROUP BY sha256
              HAVING MAX(uploaded_millis) < $1

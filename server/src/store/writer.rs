@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     StoreError,
+    batch::{Batch, Kind, Value},
     database::{Database, Turn},
     memory::Memory,
     servers::ServerId,
@@ -26,6 +27,8 @@ pub(super) struct Writer {
     group: Arc<Mutex<Group>>,
     server: ServerId,
 }
+
+type Committed = oneshot::Receiver<Result<(), Arc<sqlx::Error>>>;
 
 /// Changes that will be committed together.
 #[derive(Debug)]
@@ -40,6 +43,7 @@ struct Group {
     /// Who waits for the commit.
     waiting: Vec<oneshot::Sender<Result<(), Arc<sqlx::Error>>>>,
     memory: Memory,
+    batch: Batch,
 }
 
 /// How far the transaction around the changes is.
@@ -71,6 +75,7 @@ impl Writer {
             is_awaited: false,
             waiting: Vec::new(),
             memory: Memory::default(),
+            batch: Batch::default(),
         };
         Self {
             group: Arc::new(Mutex::new(group)),
@@ -97,6 +102,21 @@ impl Writer {
     /// The server process that writes.
     pub(super) fn server(&self) -> ServerId {
         self.server
+    }
+
+    /// A change of nothing but a row that nobody reads before the commit.
+    pub(super) async fn add(&self, kind: Kind, row: Vec<Value>) -> Result<(), StoreError> {
+        let mut group = self.group.clone().lock_owned().await;
+        self.commit_soon(&mut group);
+        if let Err(error) = group.open().await {
+            let source = Arc::new(error);
+            group.fail(&source).await;
+            return Err(StoreError::Commit { source });
+        }
+        group.batch.push(kind, row);
+        let committed = group.wait();
+        drop(group);
+        told(committed).await
     }
 
     /// Commits what is under way and closes the connection.
@@ -133,6 +153,7 @@ impl Group {
             self.fail(&Arc::new(error)).await;
         }
         self.memory.change_begins();
+        self.batch.change_begins();
         if self.stage == Stage::Closed {
             self.connect().await?;
         }
@@ -154,6 +175,28 @@ impl Group {
         Ok(())
     }
 
+    /// Opens the transaction, if it is not, for a change that can't be given up half-way.
+    async fn open(&mut self) -> Result<(), sqlx::Error> {
+        match self.stage {
+            Stage::Closed => {
+                self.connect().await?;
+                // Given up during this, the group has nothing in it, and a savepoint to go back to.
+                self.stage = Stage::HalfDone;
+                self.begin().await?;
+            }
+            Stage::HalfDone => self.undo_half_change().await?,
+            Stage::Done => {}
+        }
+        self.stage = Stage::Done;
+        Ok(())
+    }
+
+    fn wait(&mut self) -> Committed {
+        let (waiting, committed) = oneshot::channel();
+        self.waiting.push(waiting);
+        committed
+    }
+
     async fn connect(&mut self) -> Result<(), sqlx::Error> {
         if self.is_closed {
             return Err(sqlx::Error::PoolClosed);
@@ -169,6 +212,7 @@ impl Group {
             return Ok(());
         }
         self.memory.change_undone();
+        self.batch.change_undone();
         self.run("ROLLBACK TO change").await
     }
 
@@ -179,9 +223,7 @@ impl Group {
             return;
         }
         let committed = match undone {
-            // Released first: PostgreSQL takes the commit of a failed transaction for a rollback, and
-            // says that all went well.
-            Ok(()) => self.run("RELEASE change; COMMIT").await,
+            Ok(()) => self.write_and_commit().await,
             Err(error) => Err(error),
         };
         match committed {
@@ -196,6 +238,18 @@ impl Group {
         }
     }
 
+    async fn write_and_commit(&mut self) -> Result<(), sqlx::Error> {
+        self.write_batch().await?;
+        // Released first: PostgreSQL takes the commit of a failed transaction for a rollback, and says
+        // that all went well.
+        self.run("RELEASE change; COMMIT").await
+    }
+
+    async fn write_batch(&mut self) -> Result<(), sqlx::Error> {
+        let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
+        self.batch.write(connection).await
+    }
+
     /// Nothing of the group has happened. SQLite may have rolled back by itself: when the disk is
     /// full it does (<https://sqlite.org/lang_transaction.html>, section 3.1).
     async fn fail(&mut self, error: &Arc<sqlx::Error>) {
@@ -207,6 +261,7 @@ impl Group {
         self.stage = Stage::Closed;
         // It may tell of changes that did not happen.
         self.memory.forget();
+        self.batch.forget();
         for waiting in self.waiting.drain(..) {
             let _ = waiting.send(Err(error.clone()));
         }
@@ -219,6 +274,14 @@ impl Group {
     }
 }
 
+/// What came of the commit that somebody waits for.
+async fn told(committed: Committed) -> Result<(), StoreError> {
+    match committed.await {
+        Ok(result) => result.map_err(|source| StoreError::Commit { source }),
+        Err(_) => Err(sqlx::Error::PoolClosed.into()),
+    }
+}
+
 impl Tx {
     /// Makes the change, for good: it is on disk when this returns.
     ///
@@ -227,19 +290,27 @@ impl Tx {
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let group = self.group.as_mut().expect("the change is not over");
         group.stage = Stage::Done;
-        let (waiting, committed) = oneshot::channel();
-        group.waiting.push(waiting);
+        let committed = group.wait();
         // The next one's turn.
         drop(self.group.take());
-        match committed.await {
-            Ok(result) => result.map_err(|source| StoreError::Commit { source }),
-            Err(_) => Err(sqlx::Error::PoolClosed.into()),
-        }
+        told(committed).await
     }
 
     /// The server process whose change it is.
     pub(super) fn server(&self) -> ServerId {
         self.writer.server
+    }
+
+    /// Adds a row that nobody reads before the commit.
+    pub(super) fn push(&mut self, kind: Kind, row: Vec<Value>) {
+        let group = self.group.as_mut().expect("the change is not over");
+        group.batch.push(kind, row);
+    }
+
+    /// Writes the rows that wait, for who reads or changes them in this change.
+    pub(super) async fn write_batch(&mut self) -> Result<(), StoreError> {
+        let group = self.group.as_mut().expect("the change is not over");
+        Ok(group.write_batch().await?)
     }
 
     /// What is remembered from earlier changes.

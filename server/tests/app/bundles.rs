@@ -1,6 +1,6 @@
 //! Pretrained models over HTTP.
 
-use reqwest::multipart::{Form, Part};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 use tabsweep_trainer::{
     Hyperparameters,
@@ -21,7 +21,8 @@ const LABELS: &str = "circle\nsquare\ntriangle\n";
 
 /// Weights of the network that the description names, all the same.
 fn weights(classes: usize) -> Vec<u8> {
-    let setting = json!({"conv1_channels": 2, "conv2_channels": 4, "kernel_size": 3, "hidden_units": 8});
+    let setting =
+        json!({"conv1_channels": 2, "conv2_channels": 4, "kernel_size": 3, "hidden_units": 8});
     let hyperparameters = Hyperparameters::from_json(setting.as_object().unwrap()).unwrap();
     let architecture = Architecture::new(&hyperparameters, classes, 12, 12).unwrap();
     let entry = |spec: &tabsweep_trainer::architecture::TensorSpec| {
@@ -31,37 +32,37 @@ fn weights(classes: usize) -> Vec<u8> {
     serialize(&architecture.tensors().iter().map(entry).collect::<Vec<_>>())
 }
 
-async fn add(server: &TestServer, token: &str, files: [(&'static str, Vec<u8>); 3]) -> (u16, Value) {
-    let mut form = Form::new();
-    for (name, bytes) in files {
-        form = form.part(name, Part::bytes(bytes).file_name(name));
-    }
+async fn add(
+    server: &TestServer,
+    token: &str,
+    (description, labels, weights): (&str, &str, Vec<u8>),
+) -> (u16, Value) {
     let request = http().post(server.url("/api/bundles")).bearer_auth(token);
-    let answer = request.multipart(form).send().await.unwrap();
+    let contents = json!({
+        "model.toml": description,
+        "labels.txt": labels,
+        "weights.safetensors": BASE64_STANDARD.encode(weights),
+    });
+    let answer = request.json(&contents).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap())
-}
-
-fn files(description: &str, labels: &str, weights: Vec<u8>) -> [(&'static str, Vec<u8>); 3] {
-    [
-        ("model.toml", description.into()),
-        ("labels.txt", labels.into()),
-        ("weights.safetensors", weights),
-    ]
 }
 
 #[tokio::test]
 async fn a_bundle_is_added_listed_and_served_by_hash() {
     let server = TestServer::empty().await;
-    let (status, bundle) = add(&server, ADMIN_TOKEN, files(DESCRIPTION, LABELS, weights(3))).await;
+    let (status, bundle) = add(&server, ADMIN_TOKEN, (DESCRIPTION, LABELS, weights(3))).await;
     assert_eq!(status, 201, "{bundle}");
     assert_eq!(bundle["name"], "Three shapes");
-    assert_eq!((&bundle["classes"], &bundle["width"]), (&3.into(), &12.into()));
+    assert_eq!(
+        (&bundle["classes"], &bundle["width"]),
+        (&3.into(), &12.into())
+    );
     assert_eq!(bundle["licence"], "CC0-1.0");
     assert_eq!(bundle["weights_sha256"], sha256_hex(&weights(3)));
 
     // Once more, later: nothing changes.
     server.app.clock.advance_secs(9);
-    let again = add(&server, ADMIN_TOKEN, files(DESCRIPTION, LABELS, weights(3))).await;
+    let again = add(&server, ADMIN_TOKEN, (DESCRIPTION, LABELS, weights(3))).await;
     assert_eq!(again, (201, bundle.clone()));
     assert_eq!(server.get("/api/bundles").await, json!([bundle]));
 
@@ -83,10 +84,16 @@ async fn a_bundle_is_added_listed_and_served_by_hash() {
 async fn what_is_wrong_with_a_bundle_is_said_and_nothing_is_kept() {
     let server = TestServer::empty().await;
     let cases = [
-        (files("name = 7", LABELS, weights(3)), "model.toml, line 1"),
-        (files(DESCRIPTION, "circle\n\n", weights(3)), "labels.txt, line 2"),
-        (files(DESCRIPTION, LABELS, weights(4)), "expected [3, 8]"),
-        (files(DESCRIPTION, LABELS, b"PK".to_vec()), "not a safetensors file"),
+        (("name = 7", LABELS, weights(3)), "model.toml, line 1"),
+        (
+            (DESCRIPTION, "circle\n\n", weights(3)),
+            "labels.txt, line 2",
+        ),
+        ((DESCRIPTION, LABELS, weights(4)), "expected [3, 8]"),
+        (
+            (DESCRIPTION, LABELS, b"PK".to_vec()),
+            "not a safetensors file",
+        ),
     ];
     for (files, expected) in cases {
         let (status, problem) = add(&server, ADMIN_TOKEN, files).await;
@@ -100,6 +107,6 @@ async fn what_is_wrong_with_a_bundle_is_said_and_nothing_is_kept() {
 #[tokio::test]
 async fn nobody_else_adds_one() {
     let server = TestServer::empty().await;
-    let (status, problem) = add(&server, "guess", files(DESCRIPTION, LABELS, weights(3))).await;
+    let (status, problem) = add(&server, "guess", (DESCRIPTION, LABELS, weights(3))).await;
     assert_eq!((status, &problem["type"]), (401, &"unauthorized".into()));
 }

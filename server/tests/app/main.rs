@@ -9,6 +9,7 @@ mod claims;
 mod clocks;
 mod credit;
 mod exports;
+mod labelling;
 mod leases;
 mod limits;
 mod numerics;

@@ -14,6 +14,7 @@ use tabsweep_server::{
     blobs::Blobs,
     clock::Clock,
     datasets::{self, Mirrors, Sources},
+    labelling,
     listener::{Listener, Peer},
     routes,
     store::{ClaimKind, Store},
@@ -143,6 +144,7 @@ impl TestServer {
     pub async fn pass_secs(&self, secs: u32) {
         self.app.clock.advance_secs(secs);
         upkeep::expire(&self.app).await;
+        upkeep::expire_chunks(&self.app).await;
     }
 
     pub async fn register(&self, nickname: &str) -> String {
@@ -287,6 +289,7 @@ async fn listen(app: &SharedApp, folder: &Path) -> SocketAddr {
     let router = routes::router(app.clone(), &folder.join("pages"));
     let service = router.into_make_service_with_connect_info::<Peer>();
     tokio::spawn(async move { axum::serve(Listener(listener), service).await });
+    tokio::spawn(labelling::run(app.clone()));
     for kind in [ClaimKind::Scored, ClaimKind::Diverged] {
         tokio::spawn(verification::run(app.clone(), kind));
     }
@@ -330,7 +333,7 @@ impl Worker {
         let mut request = url.into_client_request().unwrap();
         request
             .headers_mut()
-            .insert("sec-websocket-protocol", "tabsweep.v1".parse().unwrap());
+            .insert("sec-websocket-protocol", "tabsweep.v2".parse().unwrap());
         let (socket, _) = connect_async(request).await.unwrap();
         Self {
             socket,

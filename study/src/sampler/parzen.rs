@@ -5,10 +5,11 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-/// Width of the kernels of numbers, of many settings in many dimensions.
+/// Width of the kernel of numbers around a single setting. Wider ones stay farther from the bottom of a
+/// bowl, narrower ones in the first that they find.
 const BANDWIDTH: f64 = 0.07;
 /// What all choices share beside those of the kernels, in settings.
-const ANY_CHOICE: f64 = 2.0;
+const ANY_CHOICE: f64 = 8.0;
 /// Weight of the kernel over all settings, beside others whose weights are 1 in the mean.
 const PRIOR: f64 = 1.0;
 

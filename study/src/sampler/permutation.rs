@@ -42,10 +42,10 @@ impl Permutation {
         let mask = (1 << self.half_bits) - 1;
         let (mut left, mut right) = (number >> self.half_bits, number & mask);
         for round in 0..ROUNDS {
-            let mixed = mix(self.key.wrapping_add(right << 8 | round));
+            let mixed = mix(self.key.wrapping_add((right << 8) | round));
             (left, right) = (right, left ^ (mixed & mask));
         }
-        left << self.half_bits | right
+        (left << self.half_bits) | right
     }
 }
 

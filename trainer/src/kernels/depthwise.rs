@@ -330,6 +330,7 @@ mod tests {
     /// By the definition: padded, tap by tap.
     fn plain(grid: Grid, image: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f32> {
         let mut output = Vec::new();
+        let bias_count = bias.len();
         let inside = |at: isize, length: usize| (0..length as isize).contains(&at);
         for position in 0..grid.output_height() * grid.output_width() {
             let down = position / grid.output_width() * grid.stride;
@@ -342,17 +343,13 @@ mod tests {
                     if inside(row, grid.height) && inside(column, grid.width) {
                         let place = row as usize * grid.width + column as usize;
                         let weight = weights[channel * SIDE * SIDE + tap];
-                        sum += image[place * bias_count(weights) + channel] * weight;
+                        sum += image[place * bias_count + channel] * weight;
                     }
                 }
                 output.push((sum + bias).clamp(0.0, HIGHEST));
             }
         }
         output
-    }
-
-    fn bias_count(weights: &[f32]) -> usize {
-        weights.len() / (SIDE * SIDE)
     }
 
     fn check(grid: Grid, channels: usize) {

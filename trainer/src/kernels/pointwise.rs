@@ -80,27 +80,34 @@ unsafe fn apply_with<V: Vector>(panels: &Panels, bias: &[f32], input: &[f32], ou
             let row =
                 |row: usize| input[(first_row + row).min(rows - 1) * depth..][..depth].as_ptr();
             let pointers = [row(0), row(1), row(2), row(3)];
-            // SAFETY: each pointer is to `depth` values, the panel has two vectors for each and the
-            // bias has two; the caller vouches for the processor.
-            let (tile, bias, highest) = unsafe {
-                (
-                    tile::accumulate::<V>(tile::zeros(), pointers, panel.as_ptr(), depth),
-                    [V::load(bias.as_ptr()), V::load(bias.as_ptr().add(V::LANES))],
-                    V::splat(HIGHEST),
-                )
-            };
+            // SAFETY: each pointer is to `depth` values, the panel has two vectors for each; and the
+            // caller vouches for the processor.
+            let tile =
+                unsafe { tile::accumulate::<V>(tile::zeros(), pointers, panel.as_ptr(), depth) };
             for (row, sums) in tile.into_iter().enumerate().take(rows - first_row) {
                 let target = &mut output[(first_row + row) * columns..][first_column..columns];
                 // SAFETY: the caller vouches for the processor.
-                unsafe {
-                    let clipped = [
-                        sums[0].add(bias[0]).relu().at_most(highest),
-                        sums[1].add(bias[1]).relu().at_most(highest),
-                    ];
-                    matrix::store(clipped, target);
-                }
+                unsafe { matrix::store(finished(sums, bias), target) };
             }
         }
+    }
+}
+
+/// Sums with their biases, clipped.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn finished<V: Vector>(sums: [V; 2], bias: &[f32]) -> [V; 2] {
+    assert_eq!(bias.len(), 2 * V::LANES);
+    // SAFETY: there are two vectors of biases; the caller vouches for the processor.
+    unsafe {
+        let highest = V::splat(HIGHEST);
+        let bias = [V::load(bias.as_ptr()), V::load(bias.as_ptr().add(V::LANES))];
+        [
+            sums[0].add(bias[0]).relu().at_most(highest),
+            sums[1].add(bias[1]).relu().at_most(highest),
+        ]
     }
 }
 

@@ -61,8 +61,6 @@ export const register = (nickname: string) => result(client.POST("/api/volunteer
 export const reproduction = (id: number, number: number) =>
   result(client.GET("/api/studies/{id}/trials/{number}/reproduction", { params: { path: { id, number } } }));
 
-export const volunteers = (limit: number) => result(client.GET("/api/volunteers", { params: { query: { limit } } }));
-
 export const volunteer = (token: string) =>
   result(client.GET("/api/volunteers/me", { headers: { authorization: `Bearer ${token}` } }));
 
@@ -93,6 +91,60 @@ export const requeue = (id: number, number: number, token: string) =>
   result(
     client.POST("/api/studies/{id}/trials/{number}/requeue", { params: { path: { id, number } }, headers: bearer(token) }),
   );
+
+export const jobs = () => result(client.GET("/api/jobs"));
+
+export const job = (id: number) => result(client.GET("/api/jobs/{id}", { params: { path: { id } } }));
+
+type NewJob = components["schemas"]["NewJobBody"];
+
+/** Whose model labels; none for the best verified trial's. */
+export type JobModel = NewJob["model"];
+
+export const createJob = (body: NewJob, token: string) => result(client.POST("/api/jobs", { body, headers: bearer(token) }));
+
+/** What an operator can put a job into. */
+export type JobState = "running" | "paused" | "stopped";
+
+export const changeJob = (id: number, change: { state: JobState }, token: string) =>
+  result(client.PATCH("/api/jobs/{id}", { params: { path: { id } }, body: change, headers: bearer(token) }));
+
+export const missingPictures = (sha256: string[], token: string) =>
+  result(client.POST("/api/pictures/missing", { body: { sha256 }, headers: bearer(token) }));
+
+/** Sends a pack of pictures. */
+export const uploadPictures = (pack: Uint8Array<ArrayBuffer>, token: string) =>
+  result(
+    client.POST("/api/pictures", {
+      body: [],
+      bodySerializer: () => pack,
+      headers: { ...bearer(token), "content-type": "application/octet-stream" },
+    }),
+  );
+
+export const jobClasses = (id: number, token: string) =>
+  result(client.GET("/api/jobs/{id}/classes", { params: { path: { id } }, headers: bearer(token) }));
+
+type LabelsQuery = NonNullable<paths["/api/jobs/{id}/labels"]["get"]["parameters"]["query"]>;
+
+export const jobLabels = (id: number, query: LabelsQuery, token: string) =>
+  result(client.GET("/api/jobs/{id}/labels", { params: { path: { id }, query }, headers: bearer(token) }));
+
+/** A picture of a job, encoded as it was uploaded. */
+export const jobPicture = (id: number, sha256: string, token: string): Promise<Blob> =>
+  file(`/api/jobs/${id}/pictures/${sha256}`, token);
+
+/** All labels of a job as a file. */
+export const jobResults = (id: number, format: "csv" | "jsonl", token: string): Promise<Blob> =>
+  file(`/api/jobs/${id}/results?format=${format}`, token);
+
+async function file(address: string, token: string): Promise<Blob> {
+  const response = await fetch(address, { headers: bearer(token) }).catch(() => {
+    throw noAnswer();
+  });
+  if (!response.ok) throw requestError(response.status, await response.json().catch(() => undefined));
+  return response.blob();
+}
 
 /** Address of the stream that says when something in a study has changed. */
 export const eventsUrl = (id: number): string => `/api/studies/${id}/events`;

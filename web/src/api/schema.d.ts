@@ -644,6 +644,114 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/studies/{id}/plots/curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CurveList"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["TrialColumns"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/studies/{id}/plots/work": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["WorkView"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/studies/{id}/trials": {
         parameters: {
             query?: never;
@@ -1295,114 +1403,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/studies/{id}/plots/trials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["TrialColumns"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{id}/plots/curves": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["CurveList"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/studies/{id}/plots/work": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get: {
-            parameters: {
-                query?: never;
-                header?: never;
-                path: {
-                    id: number;
-                };
-                cookie?: never;
-            };
-            requestBody?: never;
-            responses: {
-                200: {
-                    headers: {
-                        [name: string]: unknown;
-                    };
-                    content: {
-                        "application/json": components["schemas"]["WorkView"];
-                    };
-                };
-            };
-        };
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1440,6 +1440,11 @@ export interface components {
              * @description Fraction of the validation images classified rightly.
              */
             validation_score: number;
+        };
+        BestColumns: {
+            millis: number[];
+            score: number[];
+            trial: number[];
         };
         /** @description A blob at `/api/blobs/{sha256}`. */
         BlobRef: {
@@ -1535,6 +1540,15 @@ export interface components {
              * @description Claims of this volunteer that the server found right.
              */
             verified: number;
+        };
+        CurveList: {
+            curves: components["schemas"]["CurveView"][];
+            total: number;
+        };
+        CurveView: {
+            epoch: number[];
+            score: number[];
+            trial: number;
         };
         /**
          * @description The images that a trial trains on and scores itself with; safetensors with `images`
@@ -1653,6 +1667,14 @@ export interface components {
             volunteer: components["schemas"]["VolunteerName"];
             /** @description Its weights, at `/api/blobs/{sha256}`. */
             weights_sha256: components["schemas"]["Sha256"];
+        };
+        LeaseColumns: {
+            attempt: number[];
+            ended: (string | null)[];
+            ended_millis: (number | null)[];
+            granted_millis: number[];
+            trial: number[];
+            worker: number[];
         };
         /** @description A lease in a trial's history. */
         LeaseView: {
@@ -1789,6 +1811,11 @@ export interface components {
         Seed: string;
         /** @description SHA-256 of some bytes: 64 lower-case hexadecimal digits. */
         Sha256: string;
+        SlotView: {
+            begin_millis: number;
+            epochs_per_min: number;
+            workers: number;
+        };
         /** @description What an operator changes of a study; what is left out stays. */
         StudyChange: {
             /**
@@ -1889,6 +1916,7 @@ export interface components {
             id: components["schemas"]["StudyId"];
             /** @description Name. */
             name: string;
+            secs_left?: number | null;
             /**
              * @description Where it stands.
              * @example running
@@ -1899,7 +1927,6 @@ export interface components {
              * @description Budget: how many trials.
              */
             trials: number;
-            secs_left?: number | null;
         };
         /** @description A trial in a worker's hands. */
         Training: {
@@ -1946,6 +1973,19 @@ export interface components {
              * @description Share of the validation images classified rightly after the last epoch.
              */
             validation_score?: number | null;
+        };
+        TrialColumns: {
+            best: components["schemas"]["BestColumns"];
+            changed_millis: number[];
+            number: number[];
+            parameters: {
+                [key: string]: (null | boolean | number | string)[];
+            };
+            score: (number | null)[];
+            state: string[];
+            stride: number;
+            test_score: (number | null)[];
+            total: number;
         };
         /** @description How many trials of a study stand where. */
         TrialCounts: {
@@ -2070,6 +2110,12 @@ export interface components {
             /** @description Nickname, not unique. */
             nickname: string;
         };
+        WorkView: {
+            leases: components["schemas"]["LeaseColumns"];
+            now_millis: number;
+            slots: components["schemas"]["SlotView"][];
+            workers: components["schemas"]["WorkerName"][];
+        };
         /**
          * @description What a connected worker does.
          * @enum {string}
@@ -2077,6 +2123,10 @@ export interface components {
         WorkerActivity: "training" | "idle";
         /** @description Names one worker for as long as its tab or thread lives: 16 hexadecimal digits, its own choice. */
         WorkerId: string;
+        WorkerName: {
+            volunteer: components["schemas"]["VolunteerName"];
+            worker: string;
+        };
         /** @description A worker at one moment. */
         WorkerStatus: components["schemas"]["Activity"] & {
             /** @description The socket. */
@@ -2123,56 +2173,6 @@ export interface components {
             volunteer: components["schemas"]["VolunteerName"];
             /** @description Which worker. */
             worker: components["schemas"]["WorkerId"];
-        };
-        TrialColumns: {
-            total: number;
-            stride: number;
-            number: number[];
-            state: string[];
-            score: (number | null)[];
-            test_score: (number | null)[];
-            changed_millis: number[];
-            parameters: {
-                [key: string]: (null | boolean | number | string)[];
-            };
-            best: components["schemas"]["BestColumns"];
-        };
-        BestColumns: {
-            millis: number[];
-            score: number[];
-            trial: number[];
-        };
-        CurveList: {
-            total: number;
-            curves: components["schemas"]["CurveView"][];
-        };
-        CurveView: {
-            trial: number;
-            epoch: number[];
-            score: number[];
-        };
-        WorkView: {
-            workers: components["schemas"]["WorkerName"][];
-            leases: components["schemas"]["LeaseColumns"];
-            slots: components["schemas"]["SlotView"][];
-            now_millis: number;
-        };
-        WorkerName: {
-            worker: string;
-            volunteer: components["schemas"]["VolunteerName"];
-        };
-        LeaseColumns: {
-            worker: number[];
-            trial: number[];
-            attempt: number[];
-            granted_millis: number[];
-            ended_millis: (number | null)[];
-            ended: (string | null)[];
-        };
-        SlotView: {
-            begin_millis: number;
-            workers: number;
-            epochs_per_min: number;
         };
     };
     responses: never;

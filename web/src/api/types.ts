@@ -11,10 +11,12 @@ export type BundleView = Schemas["BundleView"];
 export type Contribution = Schemas["Contribution"];
 export type CurveList = Schemas["CurveList"];
 export type ImportanceRow = Schemas["ImportanceRow"];
+export type JobView = Schemas["JobView"];
 export type LeaderboardRow = Schemas["LeaderboardRow"];
 export type ModelView = Schemas["ModelView"];
 /** A setting: hyper-parameters by name. */
 export type Parameters = LeaderboardRow["parameters"];
+export type PictureView = Schemas["PictureView"];
 export type Reproduction = Schemas["Reproduction"];
 export type StudyDetail = Schemas["StudyDetail"];
 export type StudySummary = Schemas["StudySummary"];

@@ -29,8 +29,15 @@ export class Reader {
   /** Has these models asked from now on. Weights are sent only where the worker lacks them. */
   async use(models: readonly LoadedModel[]): Promise<void> {
     const sent = models.map(({ model, weights }) => ({ model, weights: this.knows(model.weights_sha256) ? undefined : weights }));
+    const before = this.#known;
     this.#known = new Set(models.map(({ model }) => model.weights_sha256));
-    await this.#ask({ kind: "use", models: sent });
+    try {
+      await this.#ask({ kind: "use", models: sent });
+    } catch (error) {
+      // The worker has stayed with what it had.
+      this.#known = before;
+      throw error;
+    }
   }
 
   /** Whether a model is being asked, so that its weights need not be brought again. */

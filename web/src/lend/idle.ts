@@ -10,7 +10,7 @@ export interface Situation {
   wasConnected: boolean;
 }
 
-export type Reason = Idle | "unreachable" | "alone" | "busy" | "hidden" | "preparing" | "training" | "claiming";
+export type Reason = Idle | "unreachable" | "alone" | "busy" | "hidden" | "preparing" | "training" | "claiming" | "labelling";
 
 /** Why a whole tab holds still. */
 export type Hold = "battery";
@@ -31,6 +31,7 @@ const SENTENCES: Record<Reason, string> = {
   preparing: "Fetching what the trial needs.",
   training: "Training.",
   claiming: "Sending the result and waiting for the server's answer.",
+  labelling: "Labelling pictures with a trained model.",
   alone: "Not connected: going on alone, and trying to reach the server.",
   busy: "Something else needs this computer, so this core makes room. It looks again every few seconds and goes on by itself.",
   hidden: "Training, slowed by the browser while this tab can't be seen.",

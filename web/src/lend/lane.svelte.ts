@@ -6,7 +6,7 @@ import { NOTHING, total } from "./counts";
 import type { Situation } from "./idle";
 import type { LenderOptions } from "./options";
 import type { Pace } from "./pace";
-import { UNHEARD, type Counts, type LenderEvent, type Slowdown, type Training, type WorkerStatus } from "./status";
+import { UNHEARD, type Counts, type Labelling, type LenderEvent, type Slowdown, type Training, type WorkerStatus } from "./status";
 import { TrialRecord } from "./trial-record.svelte";
 import type { WorkerMessage } from "./worker-message";
 
@@ -45,8 +45,14 @@ export class Lane {
   /** The trial to show: between two, for a moment, still the last one. */
   readonly shown: Training | undefined = $derived.by(() => {
     const { status } = this;
+    if (status.activity === "labelling") return undefined;
     if (status.activity !== "idle") return status;
     return status.why === "asking" ? this.#last : undefined;
+  });
+  /** The pictures in hand. */
+  readonly labelling: Labelling | undefined = $derived.by(() => {
+    const { status } = this;
+    return status.activity === "labelling" ? status : undefined;
   });
   /** Images trained on, by this worker and those before it. */
   readonly images: number = $derived.by(() => this.#earlierImages + this.#images);
@@ -142,12 +148,14 @@ export class Lane {
     // What a standstill cost is news as long as the trial that it broke into.
     if (status.activity === "idle") {
       this.sleptMillis = null;
+    } else if (status.activity === "labelling") {
+      this.#last = undefined;
     } else {
       this.#last = status;
       this.record.see(status);
     }
     if (status.connection === "open") this.wasConnected = true;
-    if (status.activity === "training") this.#retrySecs = FIRST_RETRY_SECS;
+    if (status.activity === "training" || status.activity === "labelling") this.#retrySecs = FIRST_RETRY_SECS;
     this.status = status;
     this.slowdown = slowdown;
     this.#images = images;

@@ -7,6 +7,7 @@ type Schemas = components["schemas"];
 
 export type Counts = Schemas["Counts"];
 export type Idle = Schemas["Idle"];
+export type Labelling = Schemas["Labelling"];
 export type Training = Schemas["Training"];
 export type WorkerStatus = Schemas["WorkerStatus"];
 

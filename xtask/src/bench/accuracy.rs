@@ -89,6 +89,7 @@ pub fn measure(workspace: &Workspace, options: &AccuracyOptions) -> Result<(), B
     let wanted = Wanted {
         candidates: &[options.place],
         mnist: Some(&files::absolute(mnist)?),
+        imagenet: None,
     };
     let setup = Setup::made(workspace, &wanted)?;
     let mut runner = setup.runner(options.place)?;

@@ -26,13 +26,15 @@ pub enum Candidate {
     Candle,
     /// TensorFlow.js with its wasm backend in a Web Worker
     Tfjs,
+    /// ONNX Runtime Web with its wasm backend in a Web Worker
+    Ort,
 }
 
 impl Candidate {
     /// The product, wherever it runs.
     pub const PRODUCT: [Self; 3] = [Self::Chromium, Self::Node, Self::Native];
 
-    /// Those that the product is compared with.
+    /// Those that the product's training is compared with.
     pub const PEERS: [Self; 4] = [
         Self::PytorchBest,
         Self::PytorchAsWritten,
@@ -40,23 +42,31 @@ impl Candidate {
         Self::Tfjs,
     ];
 
+    /// Those that its labelling is compared with.
+    pub const LABELLING_PEERS: [Self; 2] = [Self::Tfjs, Self::Ort];
+
     /// Whether it is the product.
     #[must_use]
     pub fn is_product(self) -> bool {
         Self::PRODUCT.contains(&self)
     }
 
-    /// Whether it can do such work.
+    /// Whether it can do such work on every model that is trained.
     #[must_use]
     pub fn does(self, work: Work) -> bool {
-        // TensorFlow.js has no gradient of a convolution in wasm.
-        work == Work::Forward || self != Self::Tfjs
+        match self {
+            // It has no gradient of a convolution in wasm.
+            Self::Tfjs => work == Work::Forward,
+            // Its runner labels only.
+            Self::Ort => false,
+            _ => true,
+        }
     }
 
     /// Whether it needs a browser.
     #[must_use]
     pub fn is_in_browser(self) -> bool {
-        matches!(self, Self::Chromium | Self::Candle | Self::Tfjs)
+        matches!(self, Self::Chromium | Self::Candle | Self::Tfjs | Self::Ort)
     }
 
     /// Whether it needs our wasm modules or npm's packages.
@@ -82,6 +92,7 @@ impl fmt::Display for Candidate {
             Self::PytorchAsWritten => "PyTorch, as written",
             Self::Candle => "candle in Chromium",
             Self::Tfjs => "TensorFlow.js wasm in Chromium",
+            Self::Ort => "ONNX Runtime Web wasm in Chromium",
         })
     }
 }
@@ -93,7 +104,8 @@ mod tests {
     #[test]
     fn everybody_is_product_or_peer() {
         for candidate in Candidate::value_variants() {
-            let is_peer = Candidate::PEERS.contains(candidate);
+            let is_peer = Candidate::PEERS.contains(candidate)
+                || Candidate::LABELLING_PEERS.contains(candidate);
             assert_ne!(candidate.is_product(), is_peer, "{candidate}");
         }
     }

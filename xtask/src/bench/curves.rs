@@ -32,6 +32,7 @@ pub fn record(workspace: &Workspace, options: &CurveOptions) -> Result<(), Bench
     let wanted = Wanted {
         candidates: &[Candidate::Native],
         mnist: Some(&mnist),
+        imagenet: None,
     };
     Setup::made(workspace, &wanted)?;
     let tables = workspace.bench_tables();

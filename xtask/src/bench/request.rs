@@ -28,6 +28,16 @@ impl fmt::Display for Work {
     }
 }
 
+/// What a photo is given as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// Pixels of the network's input.
+    Input,
+    /// A file, to be decoded and resized.
+    Photo,
+}
+
 /// Something a runner is asked to do.
 #[derive(Debug, Serialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
@@ -38,6 +48,13 @@ pub enum Request<'a> {
         work: Work,
         /// Model and training.
         setting: &'a Setting,
+        /// The time.
+        seconds: f64,
+    },
+    /// Photos, labelled for a time; answered by a [`Measurement`].
+    Label {
+        /// What is timed.
+        from: Form,
         /// The time.
         seconds: f64,
     },

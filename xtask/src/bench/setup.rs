@@ -26,6 +26,8 @@ pub struct Wanted<'a> {
     pub candidates: &'a [Candidate],
     /// Folder of MNIST; without one, digits are drawn.
     pub mnist: Option<&'a Path>,
+    /// Folder of photos and their network, where they are labelled.
+    pub imagenet: Option<&'a Path>,
 }
 
 /// Everything that runners need, in place.
@@ -139,6 +141,7 @@ impl<'a> Setup<'a> {
             }
             Candidate::Candle => self.browser("candle"),
             Candidate::Tfjs => self.browser("tfjs"),
+            Candidate::Ort => self.browser("ort"),
         };
         // Candle and PyTorch would otherwise take all cores for large tensors.
         command.envs([("RAYON_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1")]);
@@ -185,6 +188,9 @@ impl<'a> Setup<'a> {
         if let Some(mnist) = wanted.mnist {
             command.arg("--mnist").arg(mnist);
         }
+        if let Some(imagenet) = wanted.imagenet {
+            command.arg("--imagenet").arg(imagenet);
+        }
         process::run(&mut command)?;
         Ok(Success::Done)
     }
@@ -216,6 +222,7 @@ mod tests {
         let wanted = Wanted {
             candidates,
             mnist: None,
+            imagenet: None,
         };
         wanted.stages().iter().map(|(name, _)| *name).collect()
     }

@@ -137,6 +137,7 @@ pub fn measure(workspace: &Workspace, options: &TrainOptions) -> Result<(), Benc
     let wanted = Wanted {
         candidates: &candidates,
         mnist: mnist.as_deref(),
+        imagenet: None,
     };
     let setup = Setup::made(workspace, &wanted)?;
     let mut runners = started(&setup, &candidates)?;
