@@ -25,7 +25,10 @@ const LAST: [&str; 10] = [
 
 /// The names of the columns.
 pub(crate) fn head(space: &Space) -> Vec<u8> {
-    let parameters = space.0.keys().map(|name| format!("params_{name}"));
+    let parameters = space
+        .parameters()
+        .keys()
+        .map(|name| format!("params_{name}"));
     let first = FIRST.map(str::to_owned).into_iter();
     line(first.chain(parameters).chain(LAST.map(str::to_owned)))
 }
@@ -53,7 +56,7 @@ pub(crate) fn row(space: &Space, record: &TrialRecord) -> Vec<u8> {
         record.started.map(iso).unwrap_or_default(),
         record.ended().map(iso).unwrap_or_default(),
     ];
-    let parameters = space.0.keys().map(value);
+    let parameters = space.parameters().keys().map(value);
     line(first.into_iter().chain(parameters).chain(last))
 }
 

@@ -89,7 +89,7 @@ pub(crate) fn head(exported: &ExportedStudy) -> Vec<u8> {
     let attributes = [
         ("study_id", json!(exported.id)),
         ("objective", json!(study.objective)),
-        ("dataset", json!(study.dataset)),
+        ("dataset", json!(exported.dataset)),
         ("seed", json!(study.seed)),
         ("sampler", json!(study.sampler)),
         ("pruner", json!(study.pruner)),
@@ -110,7 +110,7 @@ pub(crate) fn trial(exported: &ExportedStudy, record: &TrialRecord) -> Vec<u8> {
     let started = record.started.unwrap_or(record.changed);
     let mut setting = Setting::default();
     for (name, value) in &record.trial.parameters {
-        let distribution = exported.study.space.0.get(name);
+        let distribution = exported.study.space.distribution(name);
         setting.add(name, value, distribution);
     }
     for (name, value) in attributes(record) {

@@ -16,6 +16,8 @@ pub struct ExportedStudy {
     pub study: Study,
     /// Where it stands.
     pub state: StudyState,
+    /// Name of its data set. The definition's own may be a path on the operator's disk.
+    pub dataset: String,
 }
 
 /// The forms that trials are exported in.

@@ -1,6 +1,6 @@
 //! A job's model, whatever kind it is: how a picture becomes its input, and what it says of it.
 
-use tabsweep_picture::{DecodeError, Filter, Fit, Limits, Resize, decode};
+use tabsweep_picture::{DecodeError, Filter, Limits, Resize, decode};
 use tabsweep_protocol::{Label, LabelModel, Parameters};
 use tabsweep_trainer::{HyperparameterError, Hyperparameters, Model, ModelError};
 use tabsweep_vision::{Bundle, BundleError, ClassifyError, PhotoClassifier, bundle::BundleFiles};
@@ -10,8 +10,8 @@ use thiserror::Error;
 const BATCH: usize = 50;
 
 /// How a picture of another size is brought to that of a trial's images.
-const RESIZE: Resize = Resize {
-    fit: Fit::Crop { share: 1.0 },
+const RESIZE: Resize = Resize::Crop {
+    share: 1.0,
     filter: Filter::Area,
 };
 

@@ -1,5 +1,6 @@
 //! The command line's way to a running server: the same API that everybody has.
 
+mod archive;
 mod export;
 mod label;
 mod pictures;

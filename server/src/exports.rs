@@ -1,7 +1,12 @@
 //! What is exported, put together: a verified trial's weights, setting and scores from store and blobs.
 //! What the files look like is the export crate's business.
 
-use tabsweep_export::{DataSource, ImageShape, ModelError, Provenance, VerifiedModel};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use tabsweep_export::{DataSource, ImageShape, ModelError, PageError, Provenance, VerifiedModel};
 use tabsweep_protocol::{Sha256, StudyId, TrialNumber};
 use tabsweep_study::{Trial, TrialState, Verified};
 
@@ -51,6 +56,21 @@ pub enum ExportError {
         #[from]
         source: ModelError,
     },
+    /// The page that models are put into has not been built.
+    #[error("{}: {source}; build the pages with `cargo xtask build`", path.display())]
+    NoPage {
+        /// Where it should be.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+    /// The page has no place for a model.
+    #[error(transparent)]
+    Page {
+        /// What is wrong.
+        #[from]
+        source: PageError,
+    },
     /// The database failed.
     #[error(transparent)]
     Store {
@@ -65,6 +85,21 @@ pub enum ExportError {
         #[from]
         source: tokio::task::JoinError,
     },
+}
+
+/// The built page that a model is put into, within the folder of the pages.
+const MODEL_PAGE: &str = "export/model.html.template";
+
+/// A page with a model in it, from the built pages in `folder`.
+///
+/// # Errors
+/// The page has not been built, or not for this server.
+pub async fn page(model: &VerifiedModel, folder: &Path) -> Result<String, ExportError> {
+    let path = folder.join(MODEL_PAGE);
+    match tokio::fs::read_to_string(&path).await {
+        Ok(template) => Ok(model.page(&template)?),
+        Err(source) => Err(ExportError::NoPage { path, source }),
+    }
 }
 
 /// The model of a study's verified trial.

@@ -264,7 +264,8 @@ async fn decide(
             tracing::warn!("job {}, chunk {}: rejected: {reason}", job.id, chunk.number);
             let policy = app.settings.policy;
             let ended = app.store.labels_rejected(&seen, policy, &reason, now);
-            (Some(reason), ended.await?)
+            let ended = ended.await?;
+            (Some(reason), ended)
         }
     };
     stop(app, ended);

@@ -38,4 +38,16 @@ declare module "*/wasm/worker_wasm.js" {
     pixels(): Uint8Array;
     free(): void;
   }
+  export class PhotoLabel {
+    readonly classIndex: number;
+    readonly label: string;
+    readonly score: number;
+    free(): void;
+  }
+  export class PhotoClassifier {
+    constructor(description: Uint8Array, labels: Uint8Array, weights: Uint8Array);
+    labels(encoded: Uint8Array, top: number): PhotoLabel[];
+    scores(input: Uint8Array): Float32Array;
+    free(): void;
+  }
 }

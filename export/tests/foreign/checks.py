@@ -112,6 +112,7 @@ def check_journal(path, trials, expected):
     storage = optuna.storages.JournalStorage(backend)
     study = optuna.load_study(study_name=None, storage=storage)
     assert study.study_name == 'Ends, and "everything" ✓', study.study_name
+    assert study.user_attrs["dataset"] == "digits", study.user_attrs
     minimizes = expected["minimizes"]
     direction = optuna.study.StudyDirection.MINIMIZE if minimizes else optuna.study.StudyDirection.MAXIMIZE
     assert study.direction == direction

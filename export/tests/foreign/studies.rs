@@ -49,7 +49,7 @@ fn large_studies_are_read_too() {
 fn study(objective: &str, state: StudyState) -> ExportedStudy {
     let study: Study = serde_json::from_value(json!({
         "name": "Ends, and \"everything\" ✓",
-        "dataset": "synthetic-digits",
+        "dataset": "/home/operator/digits",
         "objective": objective,
         "trials": 100,
         "seed": "18446744073709551615",
@@ -58,7 +58,10 @@ fn study(objective: &str, state: StudyState) -> ExportedStudy {
         "enqueued": [],
         "space": {
             "learning_rate": { "type": "float", "low": 1e-3, "high": 0.1, "log": true },
-            "dropout": { "type": "float", "low": 0.0, "high": 0.5, "log": false },
+            "dropout": {
+                "type": "float", "low": 0.0, "high": 0.5, "log": false,
+                "when": { "optimizer": ["sgd"] },
+            },
             "hidden_units": { "type": "int", "low": 32, "high": 256, "step": 32, "log": false },
             "conv1_channels": { "type": "int", "low": 1, "high": 64, "step": 1, "log": true },
             "optimizer": { "type": "categorical", "choices": ["adamw", "sgd"] },
@@ -71,6 +74,7 @@ fn study(objective: &str, state: StudyState) -> ExportedStudy {
         id: StudyId(1),
         study,
         state,
+        dataset: "digits".to_owned(),
     }
 }
 

@@ -3,15 +3,16 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Cursor, Read},
+    io::{self, Cursor, Read, Seek},
     path::{Path, PathBuf},
 };
 
 use image::{ImageEncoder, codecs::png::PngEncoder};
-use rc_zip_sync::{ArchiveHandle, ReadZip};
 use tabsweep_dataset::{IdxError, IdxFile, Images, idx};
 use tabsweep_picture::Limits;
 use walkdir::WalkDir;
+
+use super::archive::Archive;
 
 /// Why there are no pictures to be had.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +51,7 @@ pub struct Pictures {
 
 enum Source {
     Folder(PathBuf),
-    Archive(File),
+    Archive(Archive),
     Idx(Images),
 }
 
@@ -74,6 +75,7 @@ impl Pictures {
             .read_to_end(&mut begin)
             .map_err(file_error)?;
         if begin.starts_with(b"PK") {
+            file.rewind().map_err(file_error)?;
             return archive(path, file);
         }
         let bytes = fs::read(path).map_err(file_error)?;
@@ -105,14 +107,9 @@ impl Pictures {
                     take(picture, read_file(&folder.join(name)))?;
                 }
             }
-            Source::Archive(file) => {
-                let archive = file.read_zip();
-                for (picture, name) in self.names.iter().enumerate() {
-                    let bytes = match &archive {
-                        Ok(archive) => read_entry(archive, name),
-                        Err(error) => Err(error.to_string()),
-                    };
-                    take(picture, bytes)?;
+            Source::Archive(archive) => {
+                for picture in 0..self.names.len() {
+                    take(picture, read_entry(archive, picture))?;
                 }
             }
             Source::Idx(images) => {
@@ -148,20 +145,13 @@ fn is_hidden(name: &std::ffi::OsStr) -> bool {
 }
 
 fn archive(path: &Path, file: File) -> Result<Pictures, SourceError> {
-    let archive = file.read_zip().map_err(|error| SourceError::Archive {
+    let archive = Archive::open(file).map_err(|error| SourceError::Archive {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let is_shown = |name: &str| {
-        !name.ends_with('/') && !name.split('/').any(|part| part.starts_with(['.', '_']))
-    };
-    let names = archive.entries().map(|entry| entry.name.clone());
-    let mut names: Vec<_> = names.filter(|name| is_shown(name)).collect();
-    names.sort_unstable();
-    drop(archive);
     Ok(Pictures {
-        names,
-        source: Source::Archive(file),
+        names: archive.names().map(str::to_owned).collect(),
+        source: Source::Archive(archive),
     })
 }
 
@@ -195,19 +185,13 @@ fn read_file(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| error.to_string())
 }
 
-/// An archive says how large its files are, but need not say the truth: no more is unpacked than is
-/// looked at.
-fn read_entry(archive: &ArchiveHandle<'_, File>, name: &str) -> Result<Vec<u8>, String> {
-    let entry = archive.by_name(name).ok_or("it is not in the archive")?;
-    let most = Limits::default().bytes as u64;
-    if entry.uncompressed_size > most {
-        return Err(too_large(entry.uncompressed_size));
-    }
-    let mut bytes = Vec::new();
-    let read = entry.reader().take(most + 1).read_to_end(&mut bytes);
-    read.map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > most {
-        return Err(too_large(bytes.len() as u64));
+fn read_entry(archive: &Archive, file: usize) -> Result<Vec<u8>, String> {
+    let most = Limits::default().bytes;
+    let bytes = archive.read(file, most as u64)?;
+    if bytes.len() > most {
+        return Err(format!(
+            "it unpacks to more than the {most} bytes that are looked at"
+        ));
     }
     Ok(bytes)
 }

@@ -25,9 +25,6 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct PagesFolder(pub(super) PathBuf);
 
-/// The built page that a model is put into, within that folder.
-const MODEL_PAGE: &str = "export/model.html.template";
-
 /// Trials read from the store at a time.
 const PAGE: u32 = 500;
 
@@ -80,10 +77,7 @@ pub(super) async fn page(
     Path((id, number)): Path<(u32, u32)>,
 ) -> Result<Response, Problem> {
     let (model, name) = model(&app, id, number).await?;
-    let template = tokio::fs::read_to_string(folder.join(MODEL_PAGE)).await;
-    let template = template.map_err(|error| Problem::internal(&error))?;
-    let page = model.page(&template);
-    let page = page.map_err(|error| Problem::internal(&error))?;
+    let page = exports::page(&model, &folder).await?;
     let file = File::new(&name, "html", "text/html; charset=utf-8");
     Ok(file.with(page))
 }
@@ -147,6 +141,8 @@ impl From<ExportError> for Problem {
             ExportError::WeightsGone { .. }
             | ExportError::Blob { .. }
             | ExportError::Model { .. }
+            | ExportError::NoPage { .. }
+            | ExportError::Page { .. }
             | ExportError::Interrupted { .. } => Self::internal(&error),
         }
     }
@@ -172,6 +168,7 @@ async fn trials(
         id: study.id,
         study: study.study,
         state: study.state,
+        dataset: study.data.name,
     };
     let writer = TrialWriter::new(exported, format);
     let body = Body::from_stream(pieces(app, writer));

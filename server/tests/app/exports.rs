@@ -129,6 +129,8 @@ async fn a_studys_trials_are_exported_with_their_history() {
         .text();
     let journal = journal.await.unwrap();
     assert_eq!(journal.matches("\"op_code\":4").count(), 2);
+    let folder = server.folder.path().to_str().unwrap();
+    assert!(!journal.contains(folder), "the operator's path stays here");
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn a_hundred_kills_lose_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 #[ignore = "takes half a minute; `cargo xtask test` runs it"]
 async fn kills_lose_nothing_on_postgres() {
-    let Some((cluster, _cluster_folder)) = cluster() else {
+    let Some((_cluster_folder, cluster)) = cluster() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -7,7 +7,7 @@ use crate::support::{Server, Storage, cluster, load, nothing_is_lost, register, 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes half a minute; `cargo xtask test` runs it"]
 async fn a_database_that_stops_and_starts_loses_nothing() {
-    let Some((cluster, _cluster_folder)) = cluster() else {
+    let Some((_cluster_folder, cluster)) = cluster() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

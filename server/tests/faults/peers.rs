@@ -10,7 +10,7 @@ const KILLS: usize = 6;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes half a minute; `cargo xtask test` runs it"]
 async fn any_of_three_servers_may_be_killed() {
-    let Some((cluster, _cluster_folder)) = cluster() else {
+    let Some((_cluster_folder, cluster)) = cluster() else {
         return;
     };
     let bucket = Bucket::default();

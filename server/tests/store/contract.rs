@@ -59,7 +59,7 @@ async fn sqlite_keeps_the_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn postgres_keeps_the_contract() {
-    let Some((cluster, _folder)) = cluster() else {
+    let Some((_folder, cluster)) = cluster() else {
         return;
     };
     holds(|| Place::Postgres(cluster.fresh_database().unwrap())).await;

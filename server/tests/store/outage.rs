@@ -9,7 +9,7 @@ use crate::support::{NOW, NUMERICS, POLICY, Place, claim, cluster, grant, lease,
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_store_says_that_its_database_is_away_and_goes_on_when_it_is_back() {
-    let Some((cluster, _folder)) = cluster() else {
+    let Some((_folder, cluster)) = cluster() else {
         return;
     };
     let place = Place::Postgres(cluster.fresh_database().unwrap());

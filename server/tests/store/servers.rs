@@ -9,7 +9,7 @@ use crate::support::{NOW, POLICY, Place, ask, claim, cluster, later, lease, with
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_take_over_from_one_that_has_died_and_from_no_other() {
-    let Some((cluster, _folder)) = cluster() else {
+    let Some((_folder, cluster)) = cluster() else {
         return;
     };
     let place = Place::Postgres(cluster.fresh_database().unwrap());
@@ -72,7 +72,7 @@ async fn until_orphaned(store: &Store) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_hear_each_other_and_not_themselves() {
-    let Some((cluster, _folder)) = cluster() else {
+    let Some((_folder, cluster)) = cluster() else {
         return;
     };
     let place = Place::Postgres(cluster.fresh_database().unwrap());
@@ -97,7 +97,7 @@ async fn servers_hear_each_other_and_not_themselves() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn servers_that_lease_at_once_lease_each_trial_once_and_number_events_without_gaps() {
-    let Some((cluster, _folder)) = cluster() else {
+    let Some((_folder, cluster)) = cluster() else {
         return;
     };
     let place = Place::Postgres(cluster.fresh_database().unwrap());

@@ -40,15 +40,15 @@ impl Place {
     }
 }
 
-/// A cluster in a folder of its own; none where PostgreSQL is not installed.
-pub fn cluster() -> Option<(Cluster, TempDir)> {
+/// A cluster and the folder that it is in, which outlives it; none where PostgreSQL is not installed.
+pub fn cluster() -> Option<(TempDir, Cluster)> {
     let folder = tempfile::tempdir().unwrap();
     match Cluster::start(folder.path()) {
         Err(error @ ClusterError::NotInstalled) => {
             eprintln!("SKIPPED: {error}");
             None
         }
-        started => Some((started.unwrap(), folder)),
+        started => Some((folder, started.unwrap())),
     }
 }
 
