@@ -85,11 +85,11 @@ test("an operator changes a study, queues a setting, and creates another", async
     await page.getByRole("button", { name: "Resume" }).click();
     await expect.poll(async () => (await server.api.study(1)).state).toBe("running");
     await page.getByRole("button", { name: "Change budget and weight" }).click();
-    await page.getByLabel("Trials", { exact: true }).fill("5");
+    await page.getByRole("spinbutton", { name: "Trials" }).fill("5");
     await page.getByRole("button", { name: "Save", exact: true }).click();
     await expect(page.getByRole("region", { name: "Overview" })).toContainText("of 5");
     await page.getByRole("button", { name: "Queue a setting" }).click();
-    await page.getByLabel("learning rate").selectOption("0.03");
+    await page.getByRole("dialog").getByLabel("learning rate").selectOption("0.03");
     await page.getByRole("button", { name: "Queue it" }).click();
     await expect.poll(async () => (await server.api.trials(1))[0]?.parameters["learning_rate"]).toBe(0.03);
   });
