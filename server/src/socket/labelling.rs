@@ -69,7 +69,7 @@ impl Conversation<'_> {
         self.app.roster.labels(&self.key(), Some(in_hand));
     }
 
-    async fn chunk_heard(&self, token: &LeaseToken) -> Result<(), crate::store::StoreError> {
+    async fn chunk_heard(&mut self, token: &LeaseToken) -> Result<(), crate::store::StoreError> {
         let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
         let store = &self.app.store;
         store
