@@ -1,5 +1,7 @@
 //! Pictures of each format are what `pictures.py` drew, and bytes that are no picture are named.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use tabsweep_picture::{DecodeError, Format, Limits, Picture, decode};
 
 const WIDTH: usize = 33;

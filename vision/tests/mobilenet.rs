@@ -1,5 +1,7 @@
 //! The network is what the paper says: held to plain loops in double precision on drawn weights.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
+
 use tabsweep_trainer::philox::{Philox, Stream};
 use tabsweep_trainer::tensor_file::{Dtype, Entry, TensorFileError, serialize};
 use tabsweep_vision::mobilenet::{MobileNet, Size};

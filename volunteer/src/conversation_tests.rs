@@ -631,7 +631,7 @@ fn a_chunk_is_labelled_uploaded_and_claimed_then_comes_the_next() {
     );
     let upload = Action::Upload(Upload::Answers);
     let actions = script.on(Event::Labelled { pictures: 30 });
-    assert_eq!(actions, [upload.clone()]);
+    assert_eq!(actions, std::slice::from_ref(&upload));
     script.on(Event::UploadFailed {
         upload: Upload::Answers,
         refused: false,

@@ -172,7 +172,10 @@ mod tests {
     use super::*;
     use crate::{Choices, FloatRange, IntRange, Space};
 
-    fn parameter(distribution: Distribution, when: &[(&str, &[Value])]) -> Parameter {
+    /// Values by parent.
+    type When<'a> = &'a [(&'a str, &'a [Value])];
+
+    fn parameter(distribution: Distribution, when: When<'_>) -> Parameter {
         let values = when
             .iter()
             .map(|(name, values)| ((*name).to_owned(), values.to_vec()));
@@ -182,7 +185,7 @@ mod tests {
         }
     }
 
-    fn refusal(when_a: &[(&str, &[Value])], when_b: &[(&str, &[Value])]) -> String {
+    fn refusal(when_a: When<'_>, when_b: When<'_>) -> String {
         let choices = Choices::new(vec![Value::Bool(false), Value::Bool(true)]).unwrap();
         let int = Distribution::Int(IntRange::new(1, 9, 2, false).unwrap());
         let float = Distribution::Float(FloatRange::new(0.0, 1.0, false).unwrap());
@@ -201,22 +204,20 @@ mod tests {
 
     #[test]
     fn conditions_that_can_not_be_met_can_not_be_built() {
-        let (yes, three, four) = (Value::Bool(true), Value::Int(3), Value::Int(4));
-        let cases: [(&[(&str, &[Value])], &str); 5] = [
-            (&[("d", &[yes.clone()])], "`d`, which is not in the space"),
-            (
-                &[("c", &[Value::Float(0.5)])],
-                "can't depend on `c`, a real",
-            ),
+        let (yes, half) = ([Value::Bool(true)], [Value::Float(0.5)]);
+        let (three, three_or_four) = ([Value::Int(3)], [Value::Int(3), Value::Int(4)]);
+        let cases: [(When<'_>, &str); 5] = [
+            (&[("d", &yes)], "`d`, which is not in the space"),
+            (&[("c", &half)], "can't depend on `c`, a real"),
             (&[("b", &[])], "depends on no value of `b`"),
-            (&[("b", &[three.clone(), four])], "`b` = 4, which no trial"),
-            (&[("a", &[yes.clone()])], "depends on itself, by way of `a`"),
+            (&[("b", &three_or_four)], "`b` = 4, which no trial"),
+            (&[("a", &yes)], "depends on itself, by way of `a`"),
         ];
         for (when, message) in cases {
             let found = refusal(when, &[]);
             assert!(found.contains(message), "{found}");
         }
-        let found = refusal(&[("b", &[three])], &[("a", &[yes])]);
+        let found = refusal(&[("b", &three)], &[("a", &yes)]);
         assert_eq!(found, "`a` depends on itself, by way of `b`");
     }
 }
