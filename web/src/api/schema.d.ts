@@ -57,6 +57,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pretrained models, the one added last first. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BundleView"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Adds a pretrained model. One that is here already stays as it is. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["BundleContents"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BundleView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -83,6 +173,481 @@ export interface paths {
                     };
                 };
                 500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All labelling jobs, newest first. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"][];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Creates a labelling job of pictures that were uploaded before. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewJobBody"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One labelling job. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Holds a job, lets it go on, ends it, or changes its weight. */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["JobChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/api/jobs/{id}/chunks/{chunk}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The pictures of a chunk, for the holder of a lease on it: each after its length, four bytes, the
+         *     least significant first.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                    /** @description The chunk's number */
+                    chunk: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": number[];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/classes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How often each class is the likeliest in a job. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ClassView"][];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pictures of a job that have their labels, in their order. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those whose likeliest class is this one. */
+                    class?: number;
+                    /** @description Only those that can't be read. */
+                    unreadable?: boolean;
+                    /** @description Only those from this place in the job on. */
+                    from?: number;
+                    /** @description Most pictures, up to 1000. */
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PictureView"][];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/pictures/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A picture of a job. */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                    /** @description SHA-256, 64 hexadecimal digits */
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/octet-stream": number[];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/jobs/{id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All labels of a job as a file, with the job and the hash of its model in each row. */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description How they are written. */
+                    format?: string;
+                };
+                header?: never;
+                path: {
+                    /** @description The job's id */
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "text/csv": string;
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
                     headers: {
                         [name: string]: unknown;
                     };
@@ -178,6 +743,124 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Uploads pictures. The body has each after its length: four bytes, the least significant first. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BlobRef"][];
+                    };
+                };
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                507: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pictures/missing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which of some pictures are not here yet. */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PictureHashes"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PictureHashes"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -651,11 +1334,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Learning curves of a sample of the trials, and of the best. */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The study's id */
                     id: number;
                 };
                 cookie?: never;
@@ -668,6 +1353,14 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["CurveList"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -687,11 +1380,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Trials in columns, for plots: of thousands a sample, and always the best. */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The study's id */
                     id: number;
                 };
                 cookie?: never;
@@ -704,6 +1399,14 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["TrialColumns"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -723,11 +1426,13 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
+        /** Who had which trial when: the newest leases, and how much was trained meanwhile. */
         get: {
             parameters: {
                 query?: never;
                 header?: never;
                 path: {
+                    /** @description The study's id */
                     id: number;
                 };
                 cookie?: never;
@@ -740,6 +1445,14 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["WorkView"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
                     };
                 };
             };
@@ -1218,7 +1931,10 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Uploads the bytes that `sha256` names. Needs the token of a lease whose trial has not ended. */
+        /**
+         * Uploads the bytes that `sha256` names. Needs the token of a lease whose trial or chunk has not
+         *     ended.
+         */
         put: {
             parameters: {
                 query?: never;
@@ -1422,7 +2138,18 @@ export interface components {
         }) | (components["schemas"]["Training"] & {
             /** @enum {string} */
             activity: "claiming";
+        }) | (components["schemas"]["Labelling"] & {
+            /** @enum {string} */
+            activity: "labelling";
         });
+        /** @description What a model says of one picture. */
+        Answer: {
+            /** @description The likeliest classes, best first. */
+            labels: components["schemas"]["Label"][];
+        } | {
+            /** @description Why the picture can't be looked at. */
+            unreadable: string;
+        };
         BTreeMap: {
             [key: string]: boolean | number | string;
         };
@@ -1441,10 +2168,14 @@ export interface components {
              */
             validation_score: number;
         };
+        /** @description Records in columns, oldest first. */
         BestColumns: {
+            /** @description When, in milliseconds since 1970. */
             millis: number[];
+            /** @description The score from then on. */
             score: number[];
-            trial: number[];
+            /** @description Whose it is. */
+            trial: components["schemas"]["TrialNumber"][];
         };
         /** @description A blob at `/api/blobs/{sha256}`. */
         BlobRef: {
@@ -1485,6 +2216,76 @@ export interface components {
              * @description Workers connected now.
              */
             workers: number;
+        };
+        /** @description A bundle's three files. */
+        BundleContents: {
+            /** @description The name of each class, one a line. */
+            "labels.txt": string;
+            /** @description Which network, what it is shown, whose it is. */
+            "model.toml": string;
+            /** @description Its tensors, in base64. */
+            "weights.safetensors": string;
+        };
+        /** @description A pretrained model and where its files are: each at `/api/blobs/{sha256}`. */
+        BundleView: {
+            /**
+             * Format: int64
+             * @description Since when it is here, in milliseconds since 1970.
+             */
+            added_millis: number;
+            /** @description `mobilenet_v1` or `lenet`. */
+            architecture: string;
+            /** @description 3 for colours, 1 for grey. */
+            channels: number;
+            /**
+             * Format: int32
+             * @description Number of classes.
+             */
+            classes: number;
+            /** @description Its `model.toml`. */
+            description_sha256: components["schemas"]["Sha256"];
+            /** @description Rows of its input. */
+            height: number;
+            /** @description Its `labels.txt`. */
+            labels_sha256: components["schemas"]["Sha256"];
+            /** @description What one may do with it. */
+            licence: string;
+            /** @description What people call it. */
+            name: string;
+            /**
+             * @description What names it: the SHA-256 of what `sha256sum model.toml labels.txt weights.safetensors`
+             *     prints.
+             */
+            sha256: components["schemas"]["Sha256"];
+            /** @description Who trained it, and on what. */
+            source: string;
+            /**
+             * Format: int64
+             * @description Bytes of the weights.
+             */
+            weights_bytes: number;
+            /** @description Its `weights.safetensors`. */
+            weights_sha256: components["schemas"]["Sha256"];
+            /** @description Columns of its input. */
+            width: number;
+        };
+        /**
+         * Format: int32
+         * @description A chunk's place in its job; counts up from 0.
+         */
+        ChunkNumber: number;
+        /** @description How often a class is the likeliest. */
+        ClassView: {
+            /**
+             * Format: int32
+             * @description The class; none for pictures that can't be read.
+             */
+            class?: number | null;
+            /**
+             * Format: int32
+             * @description How many pictures.
+             */
+            pictures: number;
         };
         /**
          * @description A worker's socket.
@@ -1541,14 +2342,24 @@ export interface components {
              */
             verified: number;
         };
+        /** @description Learning curves of a sample of the trials. */
         CurveList: {
+            /** @description One a trial, in order of their numbers. */
             curves: components["schemas"]["CurveView"][];
+            /**
+             * Format: int32
+             * @description Trials there are.
+             */
             total: number;
         };
+        /** @description A learning curve. */
         CurveView: {
+            /** @description Epochs done at each point. */
             epoch: number[];
+            /** @description Fraction of the validation images classified rightly at each point, by the worker's count. */
             score: number[];
-            trial: number;
+            /** @description Which trial. */
+            trial: components["schemas"]["TrialNumber"];
         };
         /**
          * @description The images that a trial trains on and scores itself with; safetensors with `images`
@@ -1628,6 +2439,147 @@ export interface components {
             /** @description Its name. */
             parameter: string;
         };
+        /** @description What an operator changes of a job; what is left out stays. */
+        JobChange: {
+            /** @description `running`, `paused` or `stopped`. */
+            state?: string | null;
+            /**
+             * Format: double
+             * @description Its share of the workers.
+             */
+            weight?: number | null;
+        };
+        /**
+         * Format: int32
+         * @description Names a labelling job; counts up from 1 on each server.
+         */
+        JobId: number;
+        /** @description How far a job has come. */
+        JobProgress: {
+            /**
+             * Format: int32
+             * @description Chunks whose labels are being checked.
+             */
+            checking: number;
+            /**
+             * Format: int32
+             * @description Chunks in all.
+             */
+            chunks: number;
+            /**
+             * Format: int32
+             * @description Pictures that have their labels.
+             */
+            labelled: number;
+            /**
+             * Format: int32
+             * @description Chunks with a worker.
+             */
+            running: number;
+            /**
+             * Format: int32
+             * @description Pictures that can't be read, or that nobody could label.
+             */
+            unreadable: number;
+            /**
+             * Format: int32
+             * @description Chunks that nobody works on.
+             */
+            waiting: number;
+        };
+        /** @description A labelling job. */
+        JobView: components["schemas"]["JobProgress"] & {
+            /**
+             * Format: int64
+             * @description When it was created, in milliseconds since 1970.
+             */
+            created_millis: number;
+            /**
+             * Format: int64
+             * @description When it finished or was stopped, in milliseconds since 1970.
+             */
+            ended_millis?: number | null;
+            /** @description Id. */
+            id: components["schemas"]["JobId"];
+            /**
+             * Format: double
+             * @description How fast they do, together.
+             */
+            images_per_sec: number;
+            /** @description Its model, for people. */
+            model_name: string;
+            /** @description The hash by which its model is known. */
+            model_sha256: components["schemas"]["Sha256"];
+            /** @description Name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description How many pictures it has.
+             */
+            pictures: number;
+            /**
+             * @description Where it stands.
+             * @example running
+             */
+            state: string;
+            /**
+             * Format: int32
+             * @description How many labels each picture gets.
+             */
+            top: number;
+            /**
+             * Format: double
+             * @description Its share of the workers, beside studies and other jobs.
+             */
+            weight: number;
+            /**
+             * Format: int32
+             * @description Workers that label its pictures now, on this server.
+             */
+            workers: number;
+        };
+        /** @description A class and how likely it is. */
+        Label: {
+            /**
+             * Format: int32
+             * @description The class, counted from 0.
+             */
+            class: number;
+            /**
+             * Format: float
+             * @description Its probability.
+             */
+            score: number;
+        };
+        /** @description A chunk of pictures in a worker's hands. */
+        Labelling: {
+            /**
+             * Format: int32
+             * @description 1 for the first worker that labels it.
+             */
+            attempt: number;
+            /** @description Its place in the job. */
+            chunk: components["schemas"]["ChunkNumber"];
+            /**
+             * Format: float
+             * @description Speed over the last second.
+             */
+            images_per_sec: number;
+            /** @description Its job. */
+            job: components["schemas"]["JobId"];
+            /** @description The job's name. */
+            job_name: string;
+            /**
+             * Format: int32
+             * @description Pictures labelled.
+             */
+            labelled: number;
+            /**
+             * Format: int32
+             * @description Pictures in the chunk.
+             */
+            pictures: number;
+        };
         /** @description A place on the leaderboard. */
         LeaderboardRow: {
             /**
@@ -1668,12 +2620,19 @@ export interface components {
             /** @description Its weights, at `/api/blobs/{sha256}`. */
             weights_sha256: components["schemas"]["Sha256"];
         };
+        /** @description Leases in columns. */
         LeaseColumns: {
+            /** @description Which attempt at it. */
             attempt: number[];
+            /** @description How it ended. */
             ended: (string | null)[];
+            /** @description When it ended, in milliseconds since 1970. */
             ended_millis: (number | null)[];
+            /** @description When it began, in milliseconds since 1970. */
             granted_millis: number[];
-            trial: number[];
+            /** @description Which trial. */
+            trial: components["schemas"]["TrialNumber"][];
+            /** @description Place in `workers`. */
             worker: number[];
         };
         /** @description A lease in a trial's history. */
@@ -1697,6 +2656,16 @@ export interface components {
             granted_millis: number;
             /** @description Whose. */
             volunteer: components["schemas"]["VolunteerName"];
+        };
+        /** @description A model that is used. */
+        ModelBody: {
+            /** @description The trial's study. */
+            study: components["schemas"]["StudyId"];
+            /** @description Its number. */
+            trial: components["schemas"]["TrialNumber"];
+        } | {
+            /** @description Its hash. */
+            bundle: components["schemas"]["Sha256"];
         };
         /** @description A verified trial's model. */
         ModelView: {
@@ -1738,6 +2707,24 @@ export interface components {
              */
             width: number;
         };
+        /** @description A job to be created. */
+        NewJobBody: {
+            model?: components["schemas"]["ModelBody"] | null;
+            /** @description Name. */
+            name: string;
+            /** @description The pictures, uploaded before. */
+            pictures: components["schemas"]["PictureBody"][];
+            /**
+             * Format: int32
+             * @description How many labels each picture gets.
+             */
+            top?: number;
+            /**
+             * Format: double
+             * @description Its share of the workers, beside studies and other jobs.
+             */
+            weight?: number;
+        };
         /**
          * Format: int32
          * @description Version of a trainer's numeric contract: equal versions give equal bits.
@@ -1747,6 +2734,32 @@ export interface components {
         OwnSetting: {
             /** @description Hyper-parameters by name; what is left out is the sampler's choice. */
             parameters: components["schemas"]["BTreeMap"];
+        };
+        /** @description A picture of a job to be created. */
+        PictureBody: {
+            /** @description Its name, mostly that of a file. */
+            name: string;
+            sha256?: components["schemas"]["Sha256"] | null;
+            /** @description Where there are none: why not. */
+            unreadable?: string | null;
+        };
+        /** @description Names of pictures. */
+        PictureHashes: {
+            /** @description Their SHA-256. */
+            sha256: components["schemas"]["Sha256"][];
+        };
+        /** @description A picture with its labels. */
+        PictureView: {
+            /** @description What the model says of it. */
+            answer: components["schemas"]["Answer"];
+            /** @description Its name. */
+            name: string;
+            /**
+             * Format: int32
+             * @description Its place in the job.
+             */
+            number: number;
+            sha256?: components["schemas"]["Sha256"] | null;
         };
         /** @description An error for people and programs. */
         Problem: {
@@ -1811,9 +2824,22 @@ export interface components {
         Seed: string;
         /** @description SHA-256 of some bytes: 64 lower-case hexadecimal digits. */
         Sha256: string;
+        /** @description Work in a stretch of time. */
         SlotView: {
+            /**
+             * Format: int64
+             * @description When it begins, in milliseconds since 1970.
+             */
             begin_millis: number;
+            /**
+             * Format: double
+             * @description Epochs trained a minute.
+             */
             epochs_per_min: number;
+            /**
+             * Format: double
+             * @description Workers that had a trial, on average.
+             */
             workers: number;
         };
         /** @description What an operator changes of a study; what is left out stays. */
@@ -1916,6 +2942,10 @@ export interface components {
             id: components["schemas"]["StudyId"];
             /** @description Name. */
             name: string;
+            /**
+             * Format: int64
+             * @description Seconds until its last trial ends at the pace of the last minutes; none where that can't be told.
+             */
             secs_left?: number | null;
             /**
              * @description Where it stands.
@@ -1974,17 +3004,36 @@ export interface components {
              */
             validation_score?: number | null;
         };
+        /** @description Trials in columns: entry `i` of each is about the same trial. */
         TrialColumns: {
+            /** @description Verified scores that were better than all before them, of all trials. */
             best: components["schemas"]["BestColumns"];
+            /** @description When each changed last, in milliseconds since 1970. */
             changed_millis: number[];
-            number: number[];
+            /** @description Numbers, ascending. */
+            number: components["schemas"]["TrialNumber"][];
+            /** @description Values of the hyper-parameters that the study varies, by name; real ones with five digits. */
             parameters: {
-                [key: string]: (null | boolean | number | string)[];
+                [key: string]: unknown[];
             };
+            /**
+             * @description Fraction of the validation images classified rightly, at the end or where the trial rests or was
+             *     pruned.
+             */
             score: (number | null)[];
+            /** @description Where each stands. */
             state: string[];
+            /**
+             * Format: int32
+             * @description Every so-many-th is in the sample, beside the best.
+             */
             stride: number;
+            /** @description Fraction of the test images classified rightly. */
             test_score: (number | null)[];
+            /**
+             * Format: int32
+             * @description Trials there are; the columns have a sample of them.
+             */
             total: number;
         };
         /** @description How many trials of a study stand where. */
@@ -2110,10 +3159,18 @@ export interface components {
             /** @description Nickname, not unique. */
             nickname: string;
         };
+        /** @description Who had which trial when, and how much was trained meanwhile. */
         WorkView: {
+            /** @description The newest leases, oldest first. */
             leases: components["schemas"]["LeaseColumns"];
+            /**
+             * Format: int64
+             * @description When this was true, in milliseconds since 1970.
+             */
             now_millis: number;
+            /** @description The time of those leases in equal stretches; those in which no epoch ended are left out. */
             slots: components["schemas"]["SlotView"][];
+            /** @description Workers, in order of their first lease here. */
             workers: components["schemas"]["WorkerName"][];
         };
         /**
@@ -2123,8 +3180,11 @@ export interface components {
         WorkerActivity: "training" | "idle";
         /** @description Names one worker for as long as its tab or thread lives: 16 hexadecimal digits, its own choice. */
         WorkerId: string;
+        /** @description A worker and whose it is. */
         WorkerName: {
+            /** @description Whose. */
             volunteer: components["schemas"]["VolunteerName"];
+            /** @description Id. */
             worker: string;
         };
         /** @description A worker at one moment. */

@@ -18,14 +18,16 @@ export interface TrialPoint {
 export type ScoredPoint = TrialPoint & { score: number };
 
 export function trialPoints(columns: TrialColumns): TrialPoint[] {
-  const names = Object.keys(columns.parameters);
+  // The server's document says of these only that they are values.
+  const parameters = columns.parameters as Readonly<Record<string, readonly (Value | null)[]>>;
+  const names = Object.keys(parameters);
   return columns.number.map((trial, index) => ({
     trial,
     state: columns.state[index] ?? "",
     score: columns.score[index] ?? null,
     testScore: columns.test_score[index] ?? null,
     changedMillis: columns.changed_millis[index] ?? 0,
-    parameters: Object.fromEntries(names.map((name) => [name, columns.parameters[name]?.[index] ?? null])),
+    parameters: Object.fromEntries(names.map((name) => [name, parameters[name]?.[index] ?? null])),
   }));
 }
 
