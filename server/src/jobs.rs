@@ -181,13 +181,23 @@ fn in_range(name: &'static str, found: f64, low: f64, high: f64) -> Result<(), J
 
 fn check(job: &NewJob) -> Result<(), JobError> {
     check_weight(job.weight)?;
-    let names = job.pictures.iter().map(|picture| &picture.name);
-    let longest = names.chain([&job.name]).map(|name| name.chars().count());
-    let longest = longest.max().unwrap_or_default();
-    let (pictures, longest) = (job.pictures.len() as f64, longest as f64);
+    for name in job
+        .pictures
+        .iter()
+        .map(|picture| &picture.name)
+        .chain([&job.name])
+    {
+        let characters = name.chars().count() as f64;
+        in_range(
+            "characters of a name",
+            characters,
+            1.0,
+            MOST_NAME_CHARS as f64,
+        )?;
+    }
+    let pictures = job.pictures.len() as f64;
     in_range("top", f64::from(job.top), 1.0, f64::from(MOST_TOP))?;
-    in_range("pictures", pictures, 1.0, MOST_PICTURES as f64)?;
-    in_range("characters of a name", longest, 1.0, MOST_NAME_CHARS as f64)
+    in_range("pictures", pictures, 1.0, MOST_PICTURES as f64)
 }
 
 fn chunk_size(pictures: usize) -> ChunkSize {

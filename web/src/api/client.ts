@@ -99,7 +99,7 @@ export const job = (id: number) => result(client.GET("/api/jobs/{id}", { params:
 type NewJob = components["schemas"]["NewJobBody"];
 
 /** Whose model labels; none for the best verified trial's. */
-export type JobModel = NewJob["model"];
+export type JobModel = NonNullable<NewJob["model"]> | null;
 
 export const createJob = (body: NewJob, token: string) => result(client.POST("/api/jobs", { body, headers: bearer(token) }));
 

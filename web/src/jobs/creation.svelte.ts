@@ -38,13 +38,13 @@ export class Creation {
   async #send(files: NamedPicture[], pictures: ListedPicture[], token: string): Promise<void> {
     this.step = "sending";
     this.share = 0;
-    const byHash = new Map<string, File>();
+    const byHash = new Map<string, Blob>();
     pictures.forEach(({ sha256 }, i) => {
       const file = files[i]?.file;
       if (sha256 !== undefined && file) byHash.set(sha256, file);
     });
     const hashes = [...byHash.keys()];
-    const missing: File[] = [];
+    const missing: Blob[] = [];
     for (let at = 0; at < hashes.length; at += ASKED) {
       const answer = await api.missingPictures(hashes.slice(at, at + ASKED), token);
       missing.push(...answer.sha256.flatMap((hash) => byHash.get(hash) ?? []));
