@@ -9,10 +9,13 @@ use std::{
 use sha2::{Digest, Sha256};
 
 /// The crates whose code decides what a worker sends, relative to the workspace.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 8] = [
     "dataset/src",
+    "labelling/src",
+    "picture/src",
     "protocol/src",
     "trainer/src",
+    "vision/src",
     "volunteer/src",
     "worker-wasm/src",
 ];

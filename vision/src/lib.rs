@@ -4,7 +4,7 @@
 //! pictures are decoded and resized by `tabsweep-picture`, layers computed by the trainer's kernels.
 //!
 //! A picture flows through the files in this order: a [`bundle`], as its [`description`] says;
-//! [`photo_classifier`]; [`mobilenet`], a row of [`separable`] layers.
+//! [`photo_classifier`]; [`mobilenet`], a row of separable layers.
 
 pub mod bundle;
 pub mod description;

@@ -11,6 +11,8 @@ async fn finish(server: &TestServer, worker: &mut Worker) {
         .upload(&lease.token, trained.sha256().as_str(), &trained.weights)
         .await;
     worker.says(trained.claim(&lease.token)).await;
+    // The answer, then the verdict.
+    worker.hears().await;
     worker.hears().await;
     until("the trial is verified", async || {
         server.state_of(lease.trial.0).await == "verified"
