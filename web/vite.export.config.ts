@@ -49,12 +49,12 @@ interface Parts {
 function parts(bundle: Bundle): Parts {
   const built = Object.values(bundle);
   const scripts = built.flatMap((output) => (output.type === "chunk" ? [output.code] : []));
-  const assets = (extension: string): (string | Uint8Array)[] =>
-    built.flatMap((output) => (output.type === "asset" && output.fileName.endsWith(extension) ? [output.source] : []));
+  const styles = built.flatMap((output) => (output.type === "asset" && output.fileName.endsWith(".css") ? [output.source] : []));
   return {
     script: only("script", scripts).replaceAll("</script", "<\\/script"),
-    style: only("style", assets(".css")).toString(),
-    program: Buffer.from(only("wasm module", assets(".wasm"))),
+    style: only("style", styles).toString(),
+    // The script takes it from the page, so Vite does not hear of it.
+    program: readFileSync(file("src/wasm/worker_wasm_bg.wasm")),
   };
 }
 
