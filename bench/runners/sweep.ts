@@ -107,6 +107,8 @@ async function lend(browser: Browser, url: string, name: string): Promise<[Page,
   await page.goto("/");
   await page.getByLabel("Nickname").fill(name);
   await page.getByLabel("Cores").fill("1");
+  // The server and the other tabs are what the computer is there for.
+  await page.getByLabel("Make room when this computer is busy").uncheck();
   await page.getByRole("button", { name: "Lend this tab" }).click();
   return [page, worker];
 }
