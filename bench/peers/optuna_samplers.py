@@ -210,6 +210,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", required=True, help="folder of lenet.toml and lenet.csv")
     parser.add_argument("--seeds", type=int, default=40)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--trials", type=int, default=100)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 8])
     parser.add_argument("--many", type=int, default=50_000, help="finished trials when a suggestion is timed")
@@ -220,7 +221,7 @@ def main():
         for workers in arguments.workers:
             for function in FUNCTIONS:
                 for sampler in samplers(function):
-                    seeds = range(1, arguments.seeds + 1)
+                    seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
                     each = [(function, sampler, workers, arguments.trials, seed) for seed in seeds]
                     regrets = sorted(pool.map(regret, each))
                     searches.append(

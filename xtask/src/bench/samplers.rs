@@ -40,6 +40,9 @@ pub struct SamplerOptions {
     /// Seeds per search
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    first_seed: u64,
     /// Trials per search
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     trials: u32,
@@ -90,6 +93,7 @@ pub fn measure(workspace: &Workspace, options: &SamplerOptions) -> Result<(), Be
     let report = json!({
         "machine": Machine::found([].into()),
         "trials": options.trials,
+        "first_seed": options.first_seed,
         "searches": outcomes,
         "suggestion_millis": speeds,
         "optuna": optuna,
@@ -110,7 +114,7 @@ fn searched(functions: &[Function<'_>], workers: u32, options: &SamplerOptions) 
             workers,
             trials: options.trials,
         };
-        let seeds = (1..=options.seeds).into_par_iter();
+        let seeds = (options.first_seed..options.first_seed + options.seeds).into_par_iter();
         let mut regrets: Vec<f64> = seeds.map(|seed| search.regret(function, seed)).collect();
         regrets.sort_by(f64::total_cmp);
         Outcome {

@@ -103,6 +103,7 @@ impl Optuna {
 
 fn asked(command: &mut Command, options: &SamplerOptions) {
     command.args(["--seeds", &options.seeds.to_string()]);
+    command.args(["--first-seed", &options.first_seed.to_string()]);
     command.args(["--trials", &options.trials.to_string()]);
     command.args(["--many", &options.many.to_string()]);
     command.arg("--workers");
