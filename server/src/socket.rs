@@ -29,12 +29,12 @@ use tokio::{
 use crate::{
     app::{SharedApp, ended},
     listener::Peer,
+    pace::Pace,
     problem::Problem,
     roster::{InHand, Order, Place, RosterKey, Seat},
     secret::{lease_token, sha256_hex},
-    store::{Heard, Leased, StoreError, StoredStudy, Volunteer},
-    verification,
-    work::{self, Work},
+    store::{Heard, Leased, NextLease, StoreError, StoredStudy, Volunteer},
+    verification::{self, NUMERICS},
 };
 
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -371,35 +371,32 @@ impl Conversation<'_> {
             .await?;
         }
         let work = self.next_work().await;
-        if !matches!(work, Work::None(_)) {
+        if !matches!(work, NextLease::None(_)) {
             self.wants_work = false;
             self.told = None;
         }
         match work {
-            Work::Trial(leased) => self.lease(*leased).await,
-            Work::Chunk(leased) => self.lease_chunk(*leased).await,
-            Work::None(reason) if self.told != Some(reason) => {
+            NextLease::Trial(leased) => self.lease(*leased).await,
+            NextLease::Chunk(leased) => self.lease_chunk(*leased).await,
+            NextLease::None(reason) if self.told != Some(reason) => {
                 self.told = Some(reason);
                 self.say(ServerMessage::NoWork(NoWork { reason })).await
             }
-            Work::None(_) => Ok(()),
+            NextLease::None(_) => Ok(()),
         }
     }
 
-    async fn next_work(&mut self) -> Work {
+    async fn next_work(&mut self) -> NextLease {
         let grant = Grant {
             token: lease_token(),
             volunteer: self.volunteer.id,
             worker: self.worker.clone(),
         };
-        let next = match self.app.store.volunteer(self.volunteer.id).await {
-            Ok(volunteer) if !volunteer.is_trusted() => Ok(Work::None(NoWorkReason::NotTrusted)),
-            Ok(_) => work::next(&self.app, &grant).await,
-            Err(error) => Err(error),
-        };
-        next.unwrap_or_else(|error| {
+        let (now, policy) = (self.app.clock.now(), self.app.settings.policy);
+        let next = self.app.store.lease_next(&grant, policy, NUMERICS, now);
+        next.await.unwrap_or_else(|error| {
             tracing::error!("nothing can be leased: {error}");
-            Work::None(NoWorkReason::ServerTrouble)
+            NextLease::None(NoWorkReason::ServerTrouble)
         })
     }
 
@@ -417,9 +414,14 @@ impl Conversation<'_> {
         };
         self.hold(token.clone(), study.id, in_hand, Some(Instant::now()));
         self.app.study_changed(study.id);
-        let settings = self.app.settings;
-        let lease = lease_message(token, study, trial, settings);
+        let lease_secs = self.app.settings.policy.lease_secs;
+        let lease = lease_message(token, study, trial, lease_secs, self.pace());
         self.say(ServerMessage::Lease(Box::new(lease))).await
+    }
+
+    /// How often the worker is to be heard of.
+    fn pace(&self) -> Pace {
+        Pace::of(self.app.roster.count(), self.app.settings)
     }
 
     async fn progressed(&mut self, progress: Progress) -> Result<(), End> {
@@ -646,7 +648,8 @@ fn lease_message(
     token: LeaseToken,
     study: StoredStudy,
     trial: Trial,
-    settings: crate::app::Settings,
+    lease_secs: u32,
+    pace: Pace,
 ) -> Lease {
     Lease {
         token,
@@ -663,8 +666,9 @@ fn lease_message(
             step: checkpoint.step,
             sha256: checkpoint.sha256,
         }),
-        lease_secs: settings.policy.lease_secs,
-        checkpoint_secs: settings.checkpoint_secs,
+        lease_secs,
+        progress_secs: pace.progress_secs,
+        checkpoint_secs: pace.checkpoint_secs,
         stops_at: trial.stops_at,
     }
 }

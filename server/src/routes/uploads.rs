@@ -12,7 +12,7 @@ use tabsweep_protocol::{LeaseToken, Sha256, limits::UPLOAD_BYTES};
 use tokio::time::timeout;
 
 use super::auth::bearer;
-use crate::{app::SharedApp, blobs::BlobError, problem::Problem};
+use crate::{app::SharedApp, blobs::BlobError, problem::Problem, store::StoreError};
 
 /// What one lease may have on disk; what no trial needs is deleted after a while.
 const QUOTA_BYTES: u64 = 1 << 30;
@@ -36,10 +36,9 @@ pub(super) async fn upload(
     let token: LeaseToken = bearer(request.headers())?
         .parse()
         .map_err(Problem::unauthorized)?;
-    let is_for_chunk = app.store.chunk_lease(&token).await?.is_some();
-    let uploads = match is_for_chunk {
-        true => app.store.answers_of(&token).await?,
-        false => app.store.uploads_of(&token).await?,
+    let (is_for_chunk, uploads) = match app.store.uploads_of(&token).await {
+        Err(StoreError::NoLease { .. }) => (true, app.store.answers_of(&token).await?),
+        uploads => (false, uploads?),
     };
     if uploads.trial_has_ended {
         let title = "The trial has ended";

@@ -28,7 +28,7 @@ impl Store {
         .bind(sha256.as_str())
         .bind(i64::try_from(bytes).unwrap_or(i64::MAX))
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(tx.sql().await?)
         .await?;
         tx.commit().await
     }
@@ -82,7 +82,7 @@ impl Store {
                     WHERE same.sha256 = chunk_uploads.sha256 AND chunks.state = 'checking')",
         )
         .bind(before.0)
-        .fetch_all(&mut *tx)
+        .fetch_all(tx.sql().await?)
         .await?;
         let hashes = rows
             .iter()
@@ -91,7 +91,7 @@ impl Store {
         for hash in &hashes {
             sqlx::query("DELETE FROM chunk_uploads WHERE sha256 = $1")
                 .bind(hash.as_str())
-                .execute(&mut *tx)
+                .execute(tx.sql().await?)
                 .await?;
         }
         tx.commit().await?;

@@ -1,17 +1,22 @@
 //! Rows that nobody reads before their group is committed. They wait until then, and are written many
 //! in one statement: what costs most in a change is the way to the database and back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::OnceLock};
 
-use sqlx::{AnyConnection, AssertSqlSafe};
+use sqlx::AnyConnection;
 
 /// Most rows in one statement. Fewer are written as powers of two, so that the database knows each
 /// statement from before.
 const MOST_ROWS: usize = 64;
+/// Powers of two up to that.
+const SIZES: usize = MOST_ROWS.ilog2() as usize + 1;
 
 /// What a row says, in the order in which kinds are written: a lease stands before it ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
+    /// Study, number, state, trial, numerics, deadline, checkpoint, both scores, weights, volunteer,
+    /// when changed, server, claim.
+    Trial,
     /// Study, number in the study, event.
     Event,
     /// Token, study, trial, attempt, numerics, volunteer, worker, when granted, from which step and
@@ -25,6 +30,8 @@ pub(super) enum Kind {
     Upload,
 }
 
+const KINDS: usize = Kind::Upload as usize + 1;
+
 impl Kind {
     fn columns(self) -> usize {
         match self {
@@ -32,12 +39,26 @@ impl Kind {
             Self::Upload => 4,
             Self::Epoch => 9,
             Self::Lease => 10,
+            Self::Trial => 14,
         }
     }
 
     /// What stands before and after the rows.
     fn statement(self) -> (&'static str, &'static str) {
         match self {
+            Self::Trial => (
+                "INSERT INTO trials (study_id, number, state, trial, numerics, deadline_millis,
+                     checkpoint, validation_score, test_score, weights_sha256, volunteer_id,
+                     changed_millis, server, claim) VALUES ",
+                " ON CONFLICT (study_id, number) DO UPDATE SET state = excluded.state,
+                     trial = excluded.trial, numerics = excluded.numerics,
+                     deadline_millis = excluded.deadline_millis, checkpoint = excluded.checkpoint,
+                     validation_score = excluded.validation_score,
+                     test_score = excluded.test_score, weights_sha256 = excluded.weights_sha256,
+                     volunteer_id = excluded.volunteer_id,
+                     changed_millis = excluded.changed_millis, server = excluded.server,
+                     claim = excluded.claim",
+            ),
             Self::Event => ("INSERT INTO events (study_id, seq, event) VALUES ", ""),
             Self::Lease => (
                 "INSERT INTO leases (token, study_id, number, attempt, numerics, volunteer_id, worker,
@@ -63,10 +84,19 @@ impl Kind {
         }
     }
 
+    /// How column `column` is written at place `$number`.
+    fn placeholder(self, column: usize, number: usize) -> String {
+        match (self, column) {
+            // Not as NULL, to which sqlx's driver for all databases gives another type.
+            (Self::Trial, 7 | 8) => format!("NULLIF(${number}, {NO_SCORE})"),
+            _ => format!("${number}"),
+        }
+    }
+
     /// Columns that name a row: of several with the same name the last one counts.
     fn key(self) -> usize {
         match self {
-            Self::Event | Self::Upload => 2,
+            Self::Trial | Self::Event | Self::Upload => 2,
             Self::Lease | Self::LeaseEnd => 1,
             Self::Epoch => 3,
         }
@@ -77,14 +107,26 @@ impl Kind {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Value {
     Int(i64),
+    NoInt,
     Real(f64),
+    /// From 0 to 1, if there is one.
+    Score(Option<f64>),
     Text(String),
     NoText,
 }
 
+/// What no score is.
+const NO_SCORE: f64 = -1.0;
+
 impl From<i64> for Value {
     fn from(value: i64) -> Self {
         Self::Int(value)
+    }
+}
+
+impl From<Option<i64>> for Value {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::NoInt, Self::Int)
     }
 }
 
@@ -204,11 +246,13 @@ async fn write_rows(
     kind: Kind,
     rows: &[&[Value]],
 ) -> Result<(), sqlx::Error> {
-    let mut query = sqlx::query(AssertSqlSafe(statement(kind, rows.len())));
+    let mut query = sqlx::query(statement(kind, rows.len()));
     for value in rows.iter().copied().flatten() {
         query = match value {
             Value::Int(value) => query.bind(*value),
+            Value::NoInt => query.bind(None::<i64>),
             Value::Real(value) => query.bind(*value),
+            Value::Score(value) => query.bind(value.unwrap_or(NO_SCORE)),
             Value::Text(value) => query.bind(value.clone()),
             Value::NoText => query.bind(None::<String>),
         };
@@ -216,12 +260,20 @@ async fn write_rows(
     query.execute(connection).await.map(drop)
 }
 
-fn statement(kind: Kind, rows: usize) -> String {
+/// The statement for a power of two of rows; written once.
+fn statement(kind: Kind, rows: usize) -> &'static str {
+    static WRITTEN: [[OnceLock<String>; SIZES]; KINDS] =
+        [const { [const { OnceLock::new() }; SIZES] }; KINDS];
+    let size = rows.ilog2() as usize;
+    WRITTEN[kind as usize][size].get_or_init(|| write_statement(kind, rows))
+}
+
+fn write_statement(kind: Kind, rows: usize) -> String {
     let (before, after) = kind.statement();
     let row = |row: usize| {
-        let first = row * kind.columns() + 1;
-        let places = (first..first + kind.columns()).map(|place| format!("${place}"));
-        format!("({})", places.collect::<Vec<_>>().join(", "))
+        let place = |column| kind.placeholder(column, row * kind.columns() + column + 1);
+        let places: Vec<_> = (0..kind.columns()).map(place).collect();
+        format!("({})", places.join(", "))
     };
     let rows: Vec<_> = (0..rows).map(row).collect();
     format!("{before}{}{after}", rows.join(", "))
@@ -247,6 +299,12 @@ mod tests {
             statement(Kind::Event, 2),
             "INSERT INTO events (study_id, seq, event) VALUES ($1, $2, $3), ($4, $5, $6)"
         );
+        let trials = statement(Kind::Trial, 2);
+        assert!(
+            trials.contains("$7, NULLIF($8, -1), NULLIF($9, -1), $10"),
+            "{trials}"
+        );
+        assert!(trials.contains("$28)"), "{trials}");
         let sizes = [1, 2, 3, 63, 64].map(together);
         assert_eq!(sizes, [1, 2, 2, 32, 64]);
     }

@@ -50,7 +50,7 @@ impl Store {
         .bind(i64::try_from(bundle.weights.bytes).unwrap_or(i64::MAX))
         .bind(i64::from(bundle.classes))
         .bind(bundle.added.0)
-        .execute(&mut *tx)
+        .execute(tx.sql().await?)
         .await?;
         tx.commit().await
     }

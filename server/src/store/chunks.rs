@@ -13,6 +13,7 @@ use super::{
     jobs::{finish_job_if_done, job_in},
     labels::{delete_labels, insert_labels},
     rows::{json_column, to_json, u32_column},
+    volunteers::count_word,
 };
 
 /// Right chunks after which a volunteer's word alone may be enough.
@@ -56,67 +57,6 @@ pub struct ChunkRef {
 }
 
 impl Store {
-    /// Jobs that hand out chunks, the one first that has the fewest running for its weight.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn job_shares(&self) -> Result<Vec<(JobId, f64)>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, weight, (SELECT COUNT(*) FROM chunks
-                 WHERE chunks.job_id = jobs.id AND chunks.state = 'running') AS running
-             FROM jobs WHERE state = 'running' ORDER BY id",
-        )
-        .fetch_all(&self.readers)
-        .await?;
-        let mut shares = Vec::new();
-        for row in &rows {
-            let weight: f64 = row.try_get("weight")?;
-            let running = f64::from(u32_column(row, "running")?);
-            shares.push((JobId(u32_column(row, "id")?), running / weight));
-        }
-        shares.sort_by(|a, b| a.1.total_cmp(&b.1));
-        Ok(shares)
-    }
-
-    /// Leases the first chunk of a job that waits and may go to this volunteer.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn lease_chunk(
-        &self,
-        job: JobId,
-        grant: &Grant,
-        policy: LeasePolicy,
-        numerics: Numerics,
-        now: Timestamp,
-    ) -> Result<Option<LeasedChunk>, StoreError> {
-        let mut tx = self.begin().await?;
-        let job = job_in(&mut tx, job).await?;
-        if job.state != JobState::Running || job.definition.numerics != numerics {
-            return Ok(None);
-        }
-        let rows = sqlx::query(
-            "SELECT chunk, bytes FROM chunks WHERE job_id = $1 AND state = 'waiting'
-             ORDER BY number LIMIT 64",
-        )
-        .bind(i64::from(job.id.0))
-        .fetch_all(&mut *tx)
-        .await?;
-        for row in rows {
-            let chunk: Chunk = json_column(&row, "chunk")?;
-            if !chunk.is_for(grant.volunteer) {
-                continue;
-            }
-            let chunk = chunk.lease(grant.clone(), policy, now)?;
-            save_chunk(&mut tx, job.id, &chunk, None, now).await?;
-            record_lease(&mut tx, job.id, &chunk, grant, now).await?;
-            tx.commit().await?;
-            let bytes = u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or_default();
-            return Ok(Some(LeasedChunk { job, chunk, bytes }));
-        }
-        Ok(None)
-    }
-
     /// The lease with this token, running or not, if it is one on a chunk.
     ///
     /// # Errors
@@ -246,7 +186,10 @@ impl Store {
             return Ok(0);
         }
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(DUE).bind(now.0).fetch_all(&mut *tx).await?;
+        let rows = sqlx::query(DUE)
+            .bind(now.0)
+            .fetch_all(tx.sql().await?)
+            .await?;
         for row in &rows {
             let job = JobId(u32_column(row, "job_id")?);
             let chunk: Chunk = json_column(row, "chunk")?;
@@ -374,7 +317,7 @@ impl Store {
         let mut tx = self.begin().await?;
         let row = sqlx::query(LEASE_BY_TOKEN)
             .bind(token.as_str())
-            .fetch_optional(&mut *tx)
+            .fetch_optional(tx.sql().await?)
             .await?
             .ok_or_else(|| StoreError::NoLease {
                 token: token.clone(),
@@ -394,6 +337,51 @@ impl Store {
         let chunk = load_chunk(&mut tx, job, number).await?;
         Ok(FencedChunk { tx, job, chunk })
     }
+}
+
+/// Chunks of a job that workers have.
+pub(super) async fn count_running_chunks(tx: &mut Tx, job: JobId) -> Result<u32, StoreError> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS running FROM chunks WHERE job_id = $1 AND state = 'running'",
+    )
+    .bind(i64::from(job.0))
+    .fetch_one(tx.sql().await?)
+    .await?;
+    u32_column(&row, "running")
+}
+
+/// Leases the first chunk of a job that waits and may go to this volunteer.
+pub(super) async fn lease_chunk(
+    tx: &mut Tx,
+    job: JobId,
+    grant: &Grant,
+    policy: LeasePolicy,
+    numerics: Numerics,
+    now: Timestamp,
+) -> Result<Option<LeasedChunk>, StoreError> {
+    let job = job_in(tx, job).await?;
+    if job.state != JobState::Running || job.definition.numerics != numerics {
+        return Ok(None);
+    }
+    let rows = sqlx::query(
+        "SELECT chunk, bytes FROM chunks WHERE job_id = $1 AND state = 'waiting'
+         ORDER BY number LIMIT 64",
+    )
+    .bind(i64::from(job.id.0))
+    .fetch_all(tx.sql().await?)
+    .await?;
+    for row in rows {
+        let chunk: Chunk = json_column(&row, "chunk")?;
+        if !chunk.is_for(grant.volunteer) {
+            continue;
+        }
+        let chunk = chunk.lease(grant.clone(), policy, now)?;
+        save_chunk(tx, job.id, &chunk, None, now).await?;
+        record_lease(tx, job.id, &chunk, grant, now).await?;
+        let bytes = u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or_default();
+        return Ok(Some(LeasedChunk { job, chunk, bytes }));
+    }
+    Ok(None)
 }
 
 /// A transaction on the chunk of a lease. Whether the lease still runs, the chunk's own transitions
@@ -433,7 +421,7 @@ async fn load_chunk(tx: &mut Tx, job: JobId, number: ChunkNumber) -> Result<Chun
     let row = sqlx::query(CHUNK)
         .bind(i64::from(job.0))
         .bind(i64::from(number.0))
-        .fetch_one(&mut **tx)
+        .fetch_one(tx.sql().await?)
         .await?;
     json_column(&row, "chunk")
 }
@@ -442,7 +430,7 @@ async fn load_chunk(tx: &mut Tx, job: JobId, number: ChunkNumber) -> Result<Chun
 pub(super) async fn chunks_of(tx: &mut Tx, job: JobId) -> Result<Vec<Chunk>, StoreError> {
     let rows = sqlx::query("SELECT chunk FROM chunks WHERE job_id = $1 ORDER BY number")
         .bind(i64::from(job.0))
-        .fetch_all(&mut **tx)
+        .fetch_all(tx.sql().await?)
         .await?;
     rows.iter().map(|row| json_column(row, "chunk")).collect()
 }
@@ -509,7 +497,7 @@ pub(super) async fn save_chunk(
     .bind(chunk.current_lease().map(|lease| lease.deadline.0))
     .bind(chunk.opinion.as_ref().map(|opinion| opinion.since.0))
     .bind(now.0)
-    .execute(&mut **tx)
+    .execute(tx.sql().await?)
     .await?;
     Ok(())
 }
@@ -541,23 +529,15 @@ async fn distrust(
 async fn is_proven(tx: &mut Tx, volunteer: VolunteerId) -> Result<bool, StoreError> {
     let row = sqlx::query("SELECT verified, rejected FROM volunteers WHERE id = $1")
         .bind(i64::from(volunteer.0))
-        .fetch_one(&mut **tx)
+        .fetch_one(tx.sql().await?)
         .await?;
     let (verified, rejected): (i64, i64) = (row.try_get("verified")?, row.try_get("rejected")?);
     Ok(verified >= PROVEN + rejected)
 }
 
 async fn count(tx: &mut Tx, volunteers: &[VolunteerId], is_right: bool) -> Result<(), StoreError> {
-    let sql = if is_right {
-        "UPDATE volunteers SET verified = verified + 1 WHERE id = $1"
-    } else {
-        "UPDATE volunteers SET rejected = rejected + 1 WHERE id = $1"
-    };
     for volunteer in volunteers {
-        sqlx::query(sql)
-            .bind(i64::from(volunteer.0))
-            .execute(&mut **tx)
-            .await?;
+        count_word(tx, *volunteer, is_right).await?;
     }
     Ok(())
 }
@@ -581,7 +561,7 @@ async fn record_lease(
     .bind(i64::from(grant.volunteer.0))
     .bind(grant.worker.as_str())
     .bind(now.0)
-    .execute(&mut **tx)
+    .execute(tx.sql().await?)
     .await?;
     Ok(())
 }
@@ -596,7 +576,7 @@ async fn end_lease(
         .bind(now.0)
         .bind(how)
         .bind(token.as_str())
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }
@@ -611,7 +591,7 @@ async fn require_upload(
     )
     .bind(token.as_str())
     .bind(sha256.as_str())
-    .fetch_one(&mut **tx)
+    .fetch_one(tx.sql().await?)
     .await?;
     if u32_column(&row, "uploads")? == 0 {
         return Err(StoreError::NotUploaded);

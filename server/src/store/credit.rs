@@ -138,7 +138,7 @@ async fn stretch(tx: &mut Tx, token: &str) -> Result<Option<Stretch>, StoreError
         "SELECT volunteer_id, from_step, from_lease, credited_step FROM leases WHERE token = $1",
     )
     .bind(token)
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx.sql().await?)
     .await?;
     row.map(|row| {
         Ok(Stretch {
@@ -155,7 +155,7 @@ async fn add_credit(tx: &mut Tx, id: VolunteerId, worth: u64) -> Result<(), Stor
     sqlx::query("UPDATE volunteers SET credit = credit + $1 WHERE id = $2")
         .bind(column(worth))
         .bind(i64::from(id.0))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }
@@ -164,7 +164,7 @@ async fn mark_credited(tx: &mut Tx, token: &str, step: u64) -> Result<(), StoreE
     sqlx::query("UPDATE leases SET credited_step = $1 WHERE token = $2")
         .bind(column(step))
         .bind(token)
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }

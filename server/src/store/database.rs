@@ -158,17 +158,16 @@ impl Database {
         self.server
     }
 
-    /// Begins a transaction that writes, and the first change in it. Of all servers on one PostgreSQL
+    /// Begins a transaction that writes. Of all servers on one PostgreSQL
     /// only one has such a transaction at a time, as with SQLite: the lock, whose number is
     /// "tabsweep" in ASCII, ends with it.
     pub(super) async fn begin(&self, connection: &mut AnyConnection) -> Result<Turn, sqlx::Error> {
         let ServerId(server) = self.server;
         let statements = match self.kind {
-            Kind::Sqlite => "BEGIN IMMEDIATE; SAVEPOINT change".to_owned(),
+            Kind::Sqlite => "BEGIN IMMEDIATE".to_owned(),
             Kind::Postgres => format!(
                 "BEGIN; SELECT pg_advisory_xact_lock(8386092229204469104);
-                 UPDATE turn SET server = {server} WHERE server <> {server} RETURNING server;
-                 SAVEPOINT change"
+                 UPDATE turn SET server = {server} WHERE server <> {server} RETURNING server"
             ),
         };
         let statements = sqlx::raw_sql(AssertSqlSafe(statements));

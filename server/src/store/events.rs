@@ -35,7 +35,7 @@ impl Store {
              WHERE study_id NOT IN (SELECT study_id FROM events)
              ORDER BY study_id, changed_millis, number",
         )
-        .fetch_all(&mut *tx)
+        .fetch_all(tx.sql().await?)
         .await?;
         let mut trials = Vec::new();
         for row in &rows {
@@ -90,7 +90,7 @@ pub(super) async fn move_trial(
     after: &Trial,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    save_trial(tx, study, after, now.0).await?;
+    save_trial(tx, study, after, now);
     let place = |trial: &Trial| (trial.state.name(), trial.rungs);
     if before.is_some_and(|before| place(before) == place(after)) {
         return Ok(());
@@ -120,14 +120,13 @@ pub(super) async fn add_event(
         tx.push(Kind::Event, row);
         return Ok(());
     }
-    tx.write_batch().await?;
     sqlx::query(
         "INSERT INTO events (study_id, event, seq)
          SELECT $1, $2, COALESCE(MAX(seq) + 1, 0) FROM events WHERE study_id = $1",
     )
     .bind(i64::from(study.0))
     .bind(to_json(event))
-    .execute(&mut **tx)
+    .execute(tx.sql().await?)
     .await?;
     Ok(())
 }
@@ -145,12 +144,11 @@ pub(super) async fn take_timeline(
     if is_whole {
         return Ok(timeline);
     }
-    tx.write_batch().await?;
     let rows =
         sqlx::query("SELECT event FROM events WHERE study_id = $1 AND seq >= $2 ORDER BY seq")
             .bind(i64::from(id.0))
             .bind(i64::try_from(timeline.folded()).unwrap_or(i64::MAX))
-            .fetch_all(&mut **tx)
+            .fetch_all(tx.sql().await?)
             .await?;
     for row in &rows {
         timeline.fold(json_column(row, "event")?);
@@ -190,7 +188,7 @@ async fn has_reached_target(tx: &mut Tx, stored: &StoredStudy) -> Result<bool, S
         "SELECT MAX(validation_score) AS best FROM trials WHERE study_id = $1 AND state = 'verified'",
     )
     .bind(i64::from(stored.id.0))
-    .fetch_one(&mut **tx)
+    .fetch_one(tx.sql().await?)
     .await?;
     let best: Option<f64> = row.try_get("best")?;
     let objective = stored.study.objective;
@@ -218,7 +216,7 @@ async fn has_more_to_do(
          WHERE study_id = $1 AND state IN ('waiting', 'running', 'checking') LIMIT 1",
     )
     .bind(i64::from(stored.id.0))
-    .fetch_optional(&mut **tx)
+    .fetch_optional(tx.sql().await?)
     .await?;
     Ok(under_way.is_some())
 }
@@ -234,7 +232,7 @@ pub(super) async fn cancel_begun(
         "SELECT trial FROM trials WHERE study_id = $1 AND state IN ('waiting', 'running')",
     )
     .bind(i64::from(id.0))
-    .fetch_all(&mut **tx)
+    .fetch_all(tx.sql().await?)
     .await?;
     let mut ended = Vec::new();
     for row in &rows {
@@ -255,7 +253,7 @@ async fn cancel(
         end_lease(tx, token, "cancelled", now);
     }
     let cancelled = trial.clone().cancelled()?;
-    save_trial(tx, id, &cancelled, now.0).await?;
+    save_trial(tx, id, &cancelled, now);
     let (number, kind) = (cancelled.number, EventKind::Dropped);
     add_event(tx, id, &Event { number, kind }).await?;
     Ok(ended)

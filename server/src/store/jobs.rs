@@ -9,6 +9,7 @@ use super::{
     Store, StoreError, Tx,
     chunks::{chunks_of, save_chunk},
     labels::insert_labels,
+    memory::RunningJobs,
     rows::{from_json, json_column, to_json, u32_column},
 };
 
@@ -141,7 +142,7 @@ impl Store {
             .bind(hash.as_str())
             .bind(i64::try_from(*bytes).unwrap_or(i64::MAX))
             .bind(now.0)
-            .execute(&mut *tx)
+            .execute(tx.sql().await?)
             .await?;
         }
         tx.commit().await
@@ -162,9 +163,10 @@ impl Store {
     ) -> Result<JobId, StoreError> {
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM jobs")
-            .fetch_one(&mut *tx)
+            .fetch_one(tx.sql().await?)
             .await?;
         let id = JobId(u32_column(&row, "id")?);
+        tx.memory().forget_running_jobs();
         sqlx::query(
             "INSERT INTO jobs (id, state, weight, definition, pictures, created_millis)
              VALUES ($1, $2, $3, $4, $5, $6)",
@@ -175,7 +177,7 @@ impl Store {
         .bind(to_json(definition))
         .bind(pictures.len() as i64)
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(tx.sql().await?)
         .await?;
         for (number, picture) in (0..).zip(pictures) {
             insert_picture(&mut tx, id, number, picture).await?;
@@ -275,10 +277,11 @@ impl Store {
     pub async fn weigh_job(&self, id: JobId, weight: f64) -> Result<(), StoreError> {
         let mut tx = self.begin().await?;
         job_in(&mut tx, id).await?;
+        tx.memory().forget_running_jobs();
         sqlx::query("UPDATE jobs SET weight = $1 WHERE id = $2")
             .bind(weight)
             .bind(i64::from(id.0))
-            .execute(&mut *tx)
+            .execute(tx.sql().await?)
             .await?;
         tx.commit().await
     }
@@ -299,7 +302,7 @@ impl Store {
             sqlx::query("UPDATE jobs SET definition = $1 WHERE id = $2")
                 .bind(to_json(&job.definition))
                 .bind(i64::from(job.id.0))
-                .execute(&mut *tx)
+                .execute(tx.sql().await?)
                 .await?;
             for chunk in chunks_of(&mut tx, job.id).await? {
                 if let Ok(anew) = chunk.begun_anew() {
@@ -337,7 +340,7 @@ async fn insert_picture(
         .bind(i64::from(number))
         .bind(&picture.name)
         .bind(sha256)
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     if let Err(reason) = &picture.content {
         let answer = Answer::Unreadable(reason.clone());
@@ -346,10 +349,24 @@ async fn insert_picture(
     Ok(())
 }
 
+/// Jobs that hand out chunks, with their weights.
+pub(super) async fn running_jobs(tx: &mut Tx) -> Result<RunningJobs, StoreError> {
+    if let Some(known) = tx.memory().running_jobs() {
+        return Ok(known);
+    }
+    let rows = sqlx::query("SELECT id, weight FROM jobs WHERE state = 'running' ORDER BY id")
+        .fetch_all(tx.sql().await?)
+        .await?;
+    let job = |row: &AnyRow| Ok((JobId(u32_column(row, "id")?), row.try_get("weight")?));
+    let jobs = rows.iter().map(job).collect::<Result<_, StoreError>>()?;
+    tx.memory().keep_running_jobs(&jobs);
+    Ok(jobs)
+}
+
 pub(super) async fn job_in(tx: &mut Tx, id: JobId) -> Result<StoredJob, StoreError> {
     let row = sqlx::query(JOB_BY_ID)
         .bind(i64::from(id.0))
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx.sql().await?)
         .await?
         .ok_or(StoreError::NoJob { job: id })?;
     job_from_row(&row)
@@ -366,7 +383,7 @@ pub(super) async fn finish_job_if_done(
          WHERE job_id = $1 AND state IN ('waiting', 'running', 'checking')",
     )
     .bind(i64::from(id.0))
-    .fetch_one(&mut **tx)
+    .fetch_one(tx.sql().await?)
     .await?;
     if u32_column(&row, "left_over")? == 0 {
         save_job_state(tx, id, JobState::Finished, now).await?;
@@ -380,11 +397,12 @@ async fn save_job_state(
     state: JobState,
     now: Timestamp,
 ) -> Result<(), StoreError> {
+    tx.memory().forget_running_jobs();
     sqlx::query("UPDATE jobs SET state = $1, ended_millis = $2 WHERE id = $3")
         .bind(state.name())
         .bind(state.has_ended().then_some(now.0))
         .bind(i64::from(id.0))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }

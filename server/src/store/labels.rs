@@ -171,7 +171,7 @@ pub(super) async fn insert_labels(
             .bind(i64::from(picture))
             .bind(class)
             .bind(to_json(answer))
-            .execute(&mut **tx)
+            .execute(tx.sql().await?)
             .await?;
     }
     Ok(())
@@ -187,7 +187,7 @@ pub(super) async fn delete_labels(
         .bind(i64::from(job.0))
         .bind(i64::from(chunk.first))
         .bind(i64::from(chunk.first + chunk.pictures))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }

@@ -1,11 +1,9 @@
 //! Leases: granting the next one, and every event that a lease's token allows.
 
-use std::sync::Arc;
-
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, LeaseToken, NoWorkReason, Numerics, Outcome, ReleaseReason, StudyId,
-    TrialNumber, VolunteerId, WorkerId,
+    CheckpointRef, Epoch, LeaseToken, Numerics, Outcome, ReleaseReason, StudyId, TrialNumber,
+    VolunteerId, WorkerId,
 };
 use tabsweep_study::{
     Checkpoint, Event, EventKind, Grant, LeasePolicy, Pending, Study, Timestamp, Trial,
@@ -15,10 +13,10 @@ use super::{
     Store, StoreError, StoredStudy, Tx,
     batch::Kind,
     events::{add_event, move_trial, take_timeline},
-    next::{next_trial, running_studies, why_none},
+    next::next_trial,
     rows::{json_column, load_trial, u32_column},
     studies::study_in,
-    uploads::{require_own_weights, require_upload},
+    uploads::require_upload,
 };
 
 /// A lease in the history.
@@ -54,47 +52,7 @@ pub enum Heard {
     Pruned,
 }
 
-/// What came of asking for work.
-#[derive(Clone, Debug, PartialEq)]
-pub enum NextLease {
-    /// Work.
-    Leased(Box<Leased>),
-    /// None, and why.
-    None(NoWorkReason),
-}
-
 impl Store {
-    /// Leases the next trial that is, or becomes, one of `numerics`: one that waits, else a new
-    /// suggestion while a study has budget.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn lease_next(
-        &self,
-        grant: Grant,
-        policy: LeasePolicy,
-        numerics: Numerics,
-        now: Timestamp,
-    ) -> Result<NextLease, StoreError> {
-        let mut tx = self.begin().await?;
-        for study in running_studies(&mut tx).await? {
-            let next = next_trial(&mut tx, &study, grant.volunteer, numerics, now).await?;
-            let Some((before, trial)) = next else {
-                continue;
-            };
-            let trial = trial.lease(grant.clone(), policy, now)?;
-            move_trial(&mut tx, study.id, before.as_ref(), &trial, now).await?;
-            record_lease(&mut tx, study.id, &trial, &grant, now);
-            tx.commit().await?;
-            let study = Arc::unwrap_or_clone(study);
-            return Ok(NextLease::Leased(Box::new(Leased { study, trial })));
-        }
-        let reason = why_none(&mut tx).await?;
-        // A trial may have been promoted that this volunteer may not have.
-        tx.commit().await?;
-        Ok(NextLease::None(reason))
-    }
-
     /// The lease with this token, running or not.
     ///
     /// # Errors
@@ -267,11 +225,24 @@ impl Store {
         outcome: &Outcome,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        // Weights are public once they are verified: whoever claims another trial's has copied them.
+        // Looked for without the write lock.
+        let others = match outcome {
+            Outcome::Finished(finished) => {
+                self.trials_with_weights(&finished.weights_sha256).await?
+            }
+            Outcome::Paused(_) | Outcome::Diverged { .. } => Vec::new(),
+        };
         let Fenced {
             mut tx,
             record,
             trial,
         } = self.fenced(token, volunteer).await?;
+        let is_same =
+            |other: &Trial| (other.seed, &other.parameters) == (trial.seed, &trial.parameters);
+        if !others.iter().all(is_same) {
+            return Err(StoreError::CopiedWeights);
+        }
         let (lease, claim) = (token.clone(), outcome.clone());
         let before = trial.clone();
         let trial = trial.claimed(Pending {
@@ -282,7 +253,7 @@ impl Store {
         })?;
         match outcome {
             Outcome::Finished(finished) => {
-                require_own_weights(&mut tx, token, &trial, &finished.weights_sha256).await?;
+                require_upload(&mut tx, token, &finished.weights_sha256).await?;
             }
             Outcome::Paused(paused) => {
                 require_upload(&mut tx, token, &paused.state_sha256).await?;
@@ -314,7 +285,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let mut tx = self.begin().await?;
-        let rows = sqlx::query(DUE).bind(now.0).fetch_all(&mut *tx).await?;
+        let rows = sqlx::query(DUE)
+            .bind(now.0)
+            .fetch_all(tx.sql().await?)
+            .await?;
         let mut studies = Vec::new();
         for row in rows {
             let study = StudyId(u32_column(&row, "study_id")?);
@@ -339,27 +313,16 @@ impl Store {
         volunteer: VolunteerId,
     ) -> Result<Fenced, StoreError> {
         let mut tx = self.begin().await?;
-        let row = sqlx::query(
-            "SELECT leases.study_id, leases.number, leases.volunteer_id, attempt, leases.numerics,
-                 trial
-             FROM leases JOIN trials ON trials.study_id = leases.study_id
-                                    AND trials.number = leases.number
-             WHERE token = $1",
-        )
-        .bind(token.as_str())
-        .fetch_optional(&mut *tx)
-        .await?
-        .ok_or_else(|| StoreError::NoLease {
-            token: token.clone(),
-        })?;
-        let record = lease_from_row(&row)?;
+        let (record, trial) = match tx.memory().trial_in_hand(token) {
+            Some((study, trial)) => (LeaseRecord::of(study, &trial, token)?, trial),
+            None => leased(&mut tx, token).await?,
+        };
         if record.volunteer != volunteer {
             return Err(StoreError::NotYourLease {
                 token: token.clone(),
                 volunteer,
             });
         }
-        let trial: Trial = json_column(&row, "trial")?;
         if record.numerics != trial.numerics {
             return Err(StoreError::OtherNumerics {
                 lease: record.numerics,
@@ -370,12 +333,65 @@ impl Store {
     }
 }
 
+/// A lease, running or not, and its trial.
+async fn leased(tx: &mut Tx, token: &LeaseToken) -> Result<(LeaseRecord, Trial), StoreError> {
+    let row = sqlx::query(
+        "SELECT leases.study_id, leases.number, leases.volunteer_id, attempt, leases.numerics, trial
+         FROM leases JOIN trials ON trials.study_id = leases.study_id
+                                AND trials.number = leases.number
+         WHERE token = $1",
+    )
+    .bind(token.as_str())
+    .fetch_optional(tx.sql().await?)
+    .await?
+    .ok_or_else(|| StoreError::NoLease {
+        token: token.clone(),
+    })?;
+    Ok((lease_from_row(&row)?, json_column(&row, "trial")?))
+}
+
+impl LeaseRecord {
+    /// The running lease of a trial.
+    fn of(study: StudyId, trial: &Trial, token: &LeaseToken) -> Result<Self, StoreError> {
+        let lease = trial.current_lease();
+        let lease = lease.ok_or_else(|| StoreError::NoLease {
+            token: token.clone(),
+        })?;
+        Ok(Self {
+            study,
+            number: trial.number,
+            volunteer: lease.volunteer,
+            attempt: trial.attempts,
+            numerics: trial.numerics,
+        })
+    }
+}
+
 /// A transaction on the trial of a lease. Whether the lease still runs, the trial's own transitions
 /// decide; dropped without a commit, nothing has happened.
 struct Fenced {
     tx: Tx,
     record: LeaseRecord,
     trial: Trial,
+}
+
+/// Leases a study's next trial that is, or becomes, one of `numerics`.
+pub(super) async fn lease_trial(
+    tx: &mut Tx,
+    study: &StoredStudy,
+    grant: &Grant,
+    policy: LeasePolicy,
+    numerics: Numerics,
+    now: Timestamp,
+) -> Result<Option<Trial>, StoreError> {
+    let next = next_trial(tx, study, grant.volunteer, numerics, now).await?;
+    let Some((before, trial)) = next else {
+        return Ok(None);
+    };
+    let trial = trial.lease(grant.clone(), policy, now)?;
+    move_trial(tx, study.id, before.as_ref(), &trial, now).await?;
+    record_lease(tx, study.id, &trial, grant, now);
+    Ok(Some(trial))
 }
 
 /// Whether a trial that was heard of is worth storing: its deadline moves four times per lease, not

@@ -29,7 +29,7 @@ impl Store {
              WHERE state IN ('waiting', 'running', 'checking', 'paused') AND numerics <> $1",
         )
         .bind(i64::from(numerics.0))
-        .fetch_all(&mut *tx)
+        .fetch_all(tx.sql().await?)
         .await?;
         let mut begun = 0;
         for row in &rows {
@@ -55,11 +55,10 @@ pub(super) async fn forget_epochs(
     study: StudyId,
     number: TrialNumber,
 ) -> Result<(), StoreError> {
-    tx.write_batch().await?;
     sqlx::query("DELETE FROM epochs WHERE study_id = $1 AND number = $2")
         .bind(i64::from(study.0))
         .bind(i64::from(number.0))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }

@@ -3,9 +3,12 @@
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::{Sha256, StudyId, TrialNumber};
-use tabsweep_study::{Trial, TrialState};
+use tabsweep_study::{Timestamp, Trial, TrialState, Verified};
 
-use super::{ClaimKind, StoreError, Tx};
+use super::{
+    ClaimKind, StoreError, Tx,
+    batch::{Kind, Value},
+};
 
 pub(super) fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("stored values hold nothing that JSON can't")
@@ -50,23 +53,15 @@ pub(super) async fn load_trial(
     let row = sqlx::query("SELECT trial FROM trials WHERE study_id = $1 AND number = $2")
         .bind(i64::from(study.0))
         .bind(i64::from(number.0))
-        .fetch_optional(&mut **tx)
+        .fetch_optional(tx.sql().await?)
         .await?
         .ok_or(StoreError::NoTrial { study, number })?;
     json_column(&row, "trial")
 }
 
-pub(super) async fn save_trial(
-    tx: &mut Tx,
-    study: StudyId,
-    trial: &Trial,
-    now_millis: i64,
-) -> Result<(), StoreError> {
-    let deadline = trial.current_lease().map(|lease| lease.deadline.0);
-    let checkpoint = trial
-        .checkpoint
-        .as_ref()
-        .map(|checkpoint| checkpoint.sha256.as_str());
+/// Stores a trial as it is now.
+pub(super) fn save_trial(tx: &mut Tx, study: StudyId, trial: &Trial, now: Timestamp) {
+    let checkpoint = trial.checkpoint.as_ref();
     let verified = match &trial.state {
         TrialState::Verified(verified) => Some(verified),
         _ => None,
@@ -79,35 +74,29 @@ pub(super) async fn save_trial(
         TrialState::Checking(pending) => Some(ClaimKind::of(&pending.outcome).name()),
         _ => None,
     };
-    sqlx::query(
-        "INSERT INTO trials (study_id, number, state, trial, numerics, deadline_millis, checkpoint,
-             validation_score, test_score, weights_sha256, volunteer_id, changed_millis, server, claim)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, CASE WHEN $3 = 'verified' THEN $8 END,
-             CASE WHEN $3 = 'verified' THEN $9 END, $10, $11, $12, $13, $14)
-         ON CONFLICT (study_id, number) DO UPDATE SET state = excluded.state,
-             trial = excluded.trial, numerics = excluded.numerics,
-             deadline_millis = excluded.deadline_millis, checkpoint = excluded.checkpoint,
-             validation_score = excluded.validation_score, test_score = excluded.test_score,
-             weights_sha256 = excluded.weights_sha256, volunteer_id = excluded.volunteer_id,
-             changed_millis = excluded.changed_millis, server = excluded.server,
-             claim = excluded.claim",
-    )
-    .bind(i64::from(study.0))
-    .bind(i64::from(trial.number.0))
-    .bind(trial.state.name())
-    .bind(to_json(trial))
-    .bind(i64::from(trial.numerics.0))
-    .bind(deadline)
-    .bind(checkpoint)
-    // Never as NULL: sqlx's driver for all databases gives that another type than numbers.
-    .bind(verified.map_or(0.0, |verified| verified.scores.validation))
-    .bind(verified.map_or(0.0, |verified| verified.scores.test))
-    .bind(verified.map(|verified| verified.weights_sha256.as_str()))
-    .bind(verified.map(|verified| i64::from(verified.volunteer.0)))
-    .bind(now_millis)
-    .bind(is_in_hand.then_some(tx.server().0))
-    .bind(claim)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    let score = |score: fn(&Verified) -> f64| Value::Score(verified.map(score));
+    let row = vec![
+        study.0.into(),
+        trial.number.0.into(),
+        trial.state.name().into(),
+        to_json(trial).as_str().into(),
+        trial.numerics.0.into(),
+        trial.current_lease().map(|lease| lease.deadline.0).into(),
+        checkpoint
+            .map(|checkpoint| checkpoint.sha256.as_str())
+            .into(),
+        score(|verified| verified.scores.validation),
+        score(|verified| verified.scores.test),
+        verified
+            .map(|verified| verified.weights_sha256.as_str())
+            .into(),
+        verified
+            .map(|verified| i64::from(verified.volunteer.0))
+            .into(),
+        now.0.into(),
+        is_in_hand.then_some(tx.server().0).into(),
+        claim.into(),
+    ];
+    tx.memory().trial_stored(study, trial);
+    tx.push(Kind::Trial, row);
 }

@@ -90,7 +90,7 @@ impl Store {
         let mut tx = self.begin().await?;
         sqlx::query("INSERT INTO servers (id) VALUES ($1) ON CONFLICT (id) DO NOTHING")
             .bind(server.0)
-            .execute(&mut *tx)
+            .execute(tx.sql().await?)
             .await?;
         tx.commit().await?;
         Ok(Some(Listener { inner, server }))
@@ -141,7 +141,7 @@ impl Store {
              ORDER BY changed_millis, study_id, number",
         )
         .bind(self.server().0)
-        .fetch_all(&mut *tx)
+        .fetch_all(tx.sql().await?)
         .await?;
         let mut adopted = Adopted::default();
         for row in &rows {
@@ -150,7 +150,7 @@ impl Store {
                 continue;
             }
             let study = StudyId(u32_column(row, "study_id")?);
-            leave_alone(&mut tx, study, json_column(row, "trial")?, policy, now).await?;
+            leave_alone(&mut tx, study, json_column(row, "trial")?, policy, now)?;
             adopted.trials += 1;
             adopted.studies.insert(study);
         }
@@ -171,11 +171,11 @@ impl Store {
         let mut tx = self.begin().await?;
         let rows = sqlx::query("SELECT study_id, trial FROM trials WHERE deadline_millis < $1")
             .bind(now.plus_secs(policy.grace_secs).0)
-            .fetch_all(&mut *tx)
+            .fetch_all(tx.sql().await?)
             .await?;
         for row in &rows {
             let study = StudyId(u32_column(row, "study_id")?);
-            leave_alone(&mut tx, study, json_column(row, "trial")?, policy, now).await?;
+            leave_alone(&mut tx, study, json_column(row, "trial")?, policy, now)?;
         }
         tx.commit().await
     }
@@ -187,10 +187,10 @@ impl Store {
         }
         sqlx::query("DELETE FROM servers WHERE id <> $1 AND pg_try_advisory_xact_lock(id)")
             .bind(self.server().0)
-            .execute(&mut **tx)
+            .execute(tx.sql().await?)
             .await?;
         let rows = sqlx::query("SELECT id FROM servers")
-            .fetch_all(&mut **tx)
+            .fetch_all(tx.sql().await?)
             .await?;
         let ids = rows.iter().map(|row| row.try_get("id"));
         Ok(ids.collect::<Result<_, _>>()?)
@@ -198,7 +198,7 @@ impl Store {
 }
 
 /// Stores the trial as this server's, and leaves its lease alone if it has one.
-async fn leave_alone(
+fn leave_alone(
     tx: &mut Tx,
     study: StudyId,
     trial: Trial,
@@ -210,7 +210,8 @@ async fn leave_alone(
         Some(token) => trial.left_alone(&token, policy, now)?,
         None => trial,
     };
-    save_trial(tx, study, &trial, now.0).await
+    save_trial(tx, study, &trial, now);
+    Ok(())
 }
 
 impl Listener {

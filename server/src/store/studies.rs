@@ -236,7 +236,7 @@ impl Store {
 
 async fn next_id(tx: &mut Tx) -> Result<StudyId, StoreError> {
     let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM studies")
-        .fetch_one(&mut **tx)
+        .fetch_one(tx.sql().await?)
         .await?;
     Ok(StudyId(u32_column(&row, "id")?))
 }
@@ -259,7 +259,7 @@ async fn insert_study(
     .bind(to_json(study))
     .bind(to_json(data))
     .bind(now.0)
-    .execute(&mut **tx)
+    .execute(tx.sql().await?)
     .await?;
     Ok(())
 }
@@ -279,7 +279,7 @@ pub(super) async fn studies_in(tx: &mut Tx) -> Result<Studies, StoreError> {
         return Ok(studies);
     }
     let rows = sqlx::query("SELECT id, state, definition, data, created_millis FROM studies")
-        .fetch_all(&mut **tx)
+        .fetch_all(tx.sql().await?)
         .await?;
     let studies = rows.iter().map(|row| {
         let study = study_from_row(row)?;
@@ -307,7 +307,7 @@ pub(super) async fn save_definition(
     sqlx::query("UPDATE studies SET definition = $1 WHERE id = $2")
         .bind(to_json(study))
         .bind(i64::from(id.0))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }
@@ -321,7 +321,7 @@ pub(super) async fn save_study_state(
     sqlx::query("UPDATE studies SET state = $1 WHERE id = $2")
         .bind(state_name(state))
         .bind(i64::from(id.0))
-        .execute(&mut **tx)
+        .execute(tx.sql().await?)
         .await?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use super::{
     credit::credit,
     events::move_trial,
     rows::{hash_column, json_column, load_trial, u32_column},
+    volunteers::count_word,
 };
 
 /// What a claim says, as far as the order of checking goes.
@@ -413,15 +414,7 @@ impl Store {
         };
         let after = verdict(trial.clone())?;
         move_trial(&mut tx, *study, Some(&trial), &after, now).await?;
-        let count = if proven.is_some() {
-            "UPDATE volunteers SET verified = verified + 1 WHERE id = $1"
-        } else {
-            "UPDATE volunteers SET rejected = rejected + 1 WHERE id = $1"
-        };
-        sqlx::query(count)
-            .bind(i64::from(claimant.0))
-            .execute(&mut *tx)
-            .await?;
+        count_word(&mut tx, claimant, proven.is_some()).await?;
         if let Some(work) = proven {
             credit(&mut tx, lease, work).await?;
         }

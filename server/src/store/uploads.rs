@@ -7,6 +7,7 @@ use tabsweep_study::{Timestamp, Trial};
 use super::{
     Store, StoreError, Tx,
     batch::Kind,
+    memory::Memory,
     rows::{hash_column, json_column, u32_column},
 };
 
@@ -37,7 +38,8 @@ impl Store {
             bytes.into(),
             now.0.into(),
         ];
-        self.writer.add(Kind::Upload, row).await
+        let remember = |memory: &mut Memory| memory.uploaded(token, sha256);
+        self.writer.add(Kind::Upload, row, remember).await
     }
 
     /// What a lease may still upload: whether its trial has ended, and the bytes of it that are kept.
@@ -76,7 +78,7 @@ impl Store {
         before: Timestamp,
     ) -> Result<Vec<Sha256>, StoreError> {
         let mut tx = self.begin().await?;
-        tx.write_batch().await?;
+        tx.memory().forget_uploads();
         let rows = sqlx::query(
             "SELECT sha256 FROM uploads GROUP BY sha256
              HAVING MAX(uploaded_millis) < $1
@@ -90,7 +92,7 @@ impl Store {
                     WHERE same.sha256 = uploads.sha256 AND trials.state = 'checking')",
         )
         .bind(before.0)
-        .fetch_all(&mut *tx)
+        .fetch_all(tx.sql().await?)
         .await?;
         let hashes = rows
             .iter()
@@ -99,11 +101,24 @@ impl Store {
         for hash in &hashes {
             sqlx::query("DELETE FROM uploads WHERE sha256 = $1")
                 .bind(hash.as_str())
-                .execute(&mut *tx)
+                .execute(tx.sql().await?)
                 .await?;
         }
         tx.commit().await?;
         Ok(hashes)
+    }
+
+    /// The verified trials that ended with these weights. Trials with different settings or seeds
+    /// never do.
+    pub(super) async fn trials_with_weights(
+        &self,
+        sha256: &Sha256,
+    ) -> Result<Vec<Trial>, StoreError> {
+        let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = $1")
+            .bind(sha256.as_str())
+            .fetch_all(&self.readers)
+            .await?;
+        rows.iter().map(|row| json_column(row, "trial")).collect()
     }
 
     /// Whether the blob is the weights of a verified trial, which anybody may have.
@@ -119,55 +134,23 @@ impl Store {
     }
 }
 
+/// Fails where a lease has not uploaded these bytes.
 pub(super) async fn require_upload(
     tx: &mut Tx,
     token: &LeaseToken,
     sha256: &Sha256,
 ) -> Result<(), StoreError> {
+    if tx.memory().has_uploaded(token, sha256) {
+        return Ok(());
+    }
     let row =
         sqlx::query("SELECT COUNT(*) AS uploads FROM uploads WHERE token = $1 AND sha256 = $2")
             .bind(token.as_str())
             .bind(sha256.as_str())
-            .fetch_one(&mut **tx)
+            .fetch_one(tx.sql().await?)
             .await?;
     if u32_column(&row, "uploads")? == 0 {
         return Err(StoreError::NotUploaded);
-    }
-    Ok(())
-}
-
-/// Weights that this lease has uploaded and that are no other trial's. Trials with different settings
-/// or seeds never end with the same bytes; verified weights are public, so whoever claims them for
-/// another trial has copied them.
-pub(super) async fn require_own_weights(
-    tx: &mut Tx,
-    token: &LeaseToken,
-    trial: &Trial,
-    sha256: &Sha256,
-) -> Result<(), StoreError> {
-    let row = sqlx::query(
-        "SELECT (SELECT COUNT(*) FROM uploads WHERE token = $1 AND sha256 = $2) AS uploads,
-                (SELECT COUNT(*) FROM trials WHERE weights_sha256 = $2) AS known",
-    )
-    .bind(token.as_str())
-    .bind(sha256.as_str())
-    .fetch_one(&mut **tx)
-    .await?;
-    if u32_column(&row, "uploads")? == 0 {
-        return Err(StoreError::NotUploaded);
-    }
-    if u32_column(&row, "known")? == 0 {
-        return Ok(());
-    }
-    let rows = sqlx::query("SELECT trial FROM trials WHERE weights_sha256 = $1")
-        .bind(sha256.as_str())
-        .fetch_all(&mut **tx)
-        .await?;
-    for row in rows {
-        let other: Trial = json_column(&row, "trial")?;
-        if (other.seed, &other.parameters) != (trial.seed, &trial.parameters) {
-            return Err(StoreError::CopiedWeights);
-        }
     }
     Ok(())
 }

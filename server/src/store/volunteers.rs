@@ -1,10 +1,15 @@
 //! Who lends compute. Tokens are stored as hashes: a stolen database lets nobody speak for them.
 
+use std::sync::Arc;
+
 use sqlx::{Row, any::AnyRow};
 use tabsweep_protocol::VolunteerId;
 use tabsweep_study::Timestamp;
 
-use super::{Store, StoreError, rows::u32_column};
+use super::{Store, StoreError, Tx, memory::Distrusted, rows::u32_column};
+
+/// Wrong claims after which a volunteer needs as many right ones.
+const SEVERAL: u32 = 3;
 
 /// A volunteer as stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +28,7 @@ impl Volunteer {
     /// Whether this volunteer may have work: not after several wrong claims that right ones don't
     /// outweigh.
     pub fn is_trusted(&self) -> bool {
-        self.rejected < 3 || self.rejected <= self.verified
+        self.rejected < SEVERAL || self.rejected <= self.verified
     }
 }
 
@@ -40,7 +45,7 @@ impl Store {
     ) -> Result<VolunteerId, StoreError> {
         let mut tx = self.begin().await?;
         let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM volunteers")
-            .fetch_one(&mut *tx)
+            .fetch_one(tx.sql().await?)
             .await?;
         let id = u32_column(&row, "id")?;
         sqlx::query(
@@ -52,7 +57,7 @@ impl Store {
         .bind(token_sha256)
         .bind(now.0)
         .bind(now.0)
-        .execute(&mut *tx)
+        .execute(tx.sql().await?)
         .await?;
         tx.commit().await?;
         Ok(VolunteerId(id))
@@ -97,10 +102,46 @@ impl Store {
         sqlx::query("UPDATE volunteers SET seen_millis = $1 WHERE id = $2")
             .bind(now.0)
             .bind(i64::from(id.0))
-            .execute(&mut *tx)
+            .execute(tx.sql().await?)
             .await?;
         tx.commit().await
     }
+}
+
+/// Volunteers who may have no work.
+pub(super) async fn distrusted(tx: &mut Tx) -> Result<Distrusted, StoreError> {
+    if let Some(known) = tx.memory().distrusted() {
+        return Ok(known);
+    }
+    // `SEVERAL`, spelt out as in the index of these.
+    let rows =
+        sqlx::query("SELECT id, nickname, verified, rejected FROM volunteers WHERE rejected >= 3")
+            .fetch_all(tx.sql().await?)
+            .await?;
+    let doubtful = rows.iter().map(volunteer_from_row);
+    let doubtful: Vec<_> = doubtful.collect::<Result<_, _>>()?;
+    let distrusted = doubtful.iter().filter(|volunteer| !volunteer.is_trusted());
+    let distrusted: Distrusted = Arc::new(distrusted.map(|volunteer| volunteer.id).collect());
+    tx.memory().keep_distrusted(&distrusted);
+    Ok(distrusted)
+}
+
+/// Counts what a volunteer said as right or wrong.
+pub(super) async fn count_word(
+    tx: &mut Tx,
+    volunteer: VolunteerId,
+    is_right: bool,
+) -> Result<(), StoreError> {
+    tx.memory().forget_distrusted();
+    let sql = match is_right {
+        true => "UPDATE volunteers SET verified = verified + 1 WHERE id = $1",
+        false => "UPDATE volunteers SET rejected = rejected + 1 WHERE id = $1",
+    };
+    sqlx::query(sql)
+        .bind(i64::from(volunteer.0))
+        .execute(tx.sql().await?)
+        .await?;
+    Ok(())
 }
 
 fn volunteer_from_row(row: &AnyRow) -> Result<Volunteer, StoreError> {

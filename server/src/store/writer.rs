@@ -2,10 +2,7 @@
 //! them: one flush to disk for all. Nobody is answered before that, and when it fails all of them
 //! have failed.
 
-use std::{
-    ops::{Deref, DerefMut},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use sqlx::{AnyConnection, Connection};
 use tokio::{
@@ -37,7 +34,13 @@ struct Group {
     /// None until it is needed, again after the database has gone, and once the store is closed.
     connection: Option<AnyConnection>,
     is_closed: bool,
-    stage: Stage,
+    /// Whether a transaction is open around the changes.
+    is_open: bool,
+    /// Whether it is being begun, or that was given up.
+    is_beginning: bool,
+    /// Whether the transaction has a savepoint.
+    has_savepoint: bool,
+    change: Change,
     /// Whether somebody is on the way to commit.
     is_awaited: bool,
     /// Who waits for the commit.
@@ -46,15 +49,15 @@ struct Group {
     batch: Batch,
 }
 
-/// How far the transaction around the changes is.
+/// How far the last change is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    /// It has not begun.
-    Closed,
-    /// A change is under way since the savepoint, or was given up half-way.
-    HalfDone,
-    /// The last change is complete.
+enum Change {
+    /// It is complete.
     Done,
+    /// It is under way or was given up, and has asked the database nothing.
+    Begun,
+    /// It is under way or was given up, and what it told the database comes after the savepoint.
+    Asked,
 }
 
 /// One change of the database: all of it happens at [`Tx::commit`], or nothing.
@@ -71,7 +74,10 @@ impl Writer {
             database,
             connection: None,
             is_closed: false,
-            stage: Stage::Closed,
+            is_open: false,
+            is_beginning: false,
+            has_savepoint: false,
+            change: Change::Done,
             is_awaited: false,
             waiting: Vec::new(),
             memory: Memory::default(),
@@ -104,8 +110,13 @@ impl Writer {
         self.server
     }
 
-    /// A change of nothing but a row that nobody reads before the commit.
-    pub(super) async fn add(&self, kind: Kind, row: Vec<Value>) -> Result<(), StoreError> {
+    /// A change of nothing but a row that nobody reads before the commit, and of what is remembered.
+    pub(super) async fn add(
+        &self,
+        kind: Kind,
+        row: Vec<Value>,
+        remember: impl FnOnce(&mut Memory),
+    ) -> Result<(), StoreError> {
         let mut group = self.group.clone().lock_owned().await;
         self.commit_soon(&mut group);
         if let Err(error) = group.open().await {
@@ -114,6 +125,7 @@ impl Writer {
             return Err(StoreError::Commit { source });
         }
         group.batch.push(kind, row);
+        remember(&mut group.memory);
         let committed = group.wait();
         drop(group);
         told(committed).await
@@ -149,46 +161,57 @@ impl Writer {
 
 impl Group {
     async fn begin_change(&mut self) -> Result<(), sqlx::Error> {
+        self.open().await?;
+        self.memory.change_begins();
+        self.batch.change_begins();
+        self.change = Change::Begun;
+        Ok(())
+    }
+
+    /// Opens the transaction, if it is not, after undoing what was given up half-way.
+    async fn open(&mut self) -> Result<(), sqlx::Error> {
         if let Err(error) = self.undo_half_change().await {
             self.fail(&Arc::new(error)).await;
         }
-        self.memory.change_begins();
-        self.batch.change_begins();
-        if self.stage == Stage::Closed {
-            self.connect().await?;
+        self.undo_half_beginning().await;
+        if self.is_open {
+            return Ok(());
         }
-        // From here on, giving up is giving up half-way.
-        match std::mem::replace(&mut self.stage, Stage::HalfDone) {
-            Stage::Closed => self.begin().await,
-            // The savepoint to which a change was undone is as good as new.
-            Stage::HalfDone => Ok(()),
-            // In one message: on PostgreSQL each costs a way there and back.
-            Stage::Done => self.run("RELEASE change; SAVEPOINT change").await,
-        }
-    }
-
-    async fn begin(&mut self) -> Result<(), sqlx::Error> {
+        self.connect().await?;
+        // First: whoever asks may give up before the database answers.
+        self.is_open = true;
+        self.is_beginning = true;
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
         if self.database.begin(connection).await? == Turn::AfterOthers {
             self.memory.others_wrote();
         }
+        self.is_beginning = false;
         Ok(())
     }
 
-    /// Opens the transaction, if it is not, for a change that can't be given up half-way.
-    async fn open(&mut self) -> Result<(), sqlx::Error> {
-        match self.stage {
-            Stage::Closed => {
-                self.connect().await?;
-                // Given up during this, the group has nothing in it, and a savepoint to go back to.
-                self.stage = Stage::HalfDone;
-                self.begin().await?;
-            }
-            Stage::HalfDone => self.undo_half_change().await?,
-            Stage::Done => {}
+    /// Whether the transaction has begun, and whose turn it was before, is not known where its
+    /// beginning was given up. There is no change in it.
+    async fn undo_half_beginning(&mut self) {
+        if self.is_beginning {
+            let given_up = sqlx::Error::WorkerCrashed;
+            self.fail(&Arc::new(given_up)).await;
         }
-        self.stage = Stage::Done;
-        Ok(())
+    }
+
+    /// Readies the connection for a statement of the change under way: with a savepoint to go back
+    /// to, and with all rows written that wait.
+    async fn ask(&mut self) -> Result<(), sqlx::Error> {
+        if self.change == Change::Begun {
+            // In one message: on PostgreSQL each costs a way there and back.
+            self.run(match self.has_savepoint {
+                true => "RELEASE change; SAVEPOINT change",
+                false => "SAVEPOINT change",
+            })
+            .await?;
+            self.has_savepoint = true;
+            self.change = Change::Asked;
+        }
+        self.write_batch().await
     }
 
     fn wait(&mut self) -> Committed {
@@ -208,18 +231,27 @@ impl Group {
     }
 
     async fn undo_half_change(&mut self) -> Result<(), sqlx::Error> {
-        if self.stage != Stage::HalfDone {
+        let change = std::mem::replace(&mut self.change, Change::Done);
+        if change == Change::Done {
             return Ok(());
         }
         self.memory.change_undone();
         self.batch.change_undone();
-        self.run("ROLLBACK TO change").await
+        if change == Change::Begun {
+            return Ok(());
+        }
+        // Until it is undone.
+        self.change = change;
+        self.run("ROLLBACK TO change").await?;
+        self.change = Change::Done;
+        Ok(())
     }
 
     async fn commit(&mut self) {
         self.is_awaited = false;
         let undone = self.undo_half_change().await;
-        if self.stage == Stage::Closed {
+        self.undo_half_beginning().await;
+        if !self.is_open {
             return;
         }
         let committed = match undone {
@@ -228,7 +260,7 @@ impl Group {
         };
         match committed {
             Ok(()) => {
-                self.stage = Stage::Closed;
+                self.close_transaction();
                 for waiting in self.waiting.drain(..) {
                     // Who no longer waits doesn't mind.
                     let _ = waiting.send(Ok(()));
@@ -242,7 +274,18 @@ impl Group {
         self.write_batch().await?;
         // Released first: PostgreSQL takes the commit of a failed transaction for a rollback, and says
         // that all went well.
-        self.run("RELEASE change; COMMIT").await
+        self.run(match self.has_savepoint {
+            true => "RELEASE change; COMMIT",
+            false => "COMMIT",
+        })
+        .await
+    }
+
+    fn close_transaction(&mut self) {
+        self.is_open = false;
+        self.is_beginning = false;
+        self.has_savepoint = false;
+        self.change = Change::Done;
     }
 
     async fn write_batch(&mut self) -> Result<(), sqlx::Error> {
@@ -258,7 +301,7 @@ impl Group {
             // It is gone; the next change looks for it anew.
             self.connection = None;
         }
-        self.stage = Stage::Closed;
+        self.close_transaction();
         // It may tell of changes that did not happen.
         self.memory.forget();
         self.batch.forget();
@@ -289,7 +332,7 @@ impl Tx {
     /// The database failed; then nothing has happened.
     pub(crate) async fn commit(mut self) -> Result<(), StoreError> {
         let group = self.group.as_mut().expect("the change is not over");
-        group.stage = Stage::Done;
+        group.change = Change::Done;
         let committed = group.wait();
         // The next one's turn.
         drop(self.group.take());
@@ -307,37 +350,20 @@ impl Tx {
         group.batch.push(kind, row);
     }
 
-    /// Writes the rows that wait, for who reads or changes them in this change.
-    pub(super) async fn write_batch(&mut self) -> Result<(), StoreError> {
+    /// The connection, for a statement of this change: all rows that were added so far can be seen.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub(super) async fn sql(&mut self) -> Result<&mut AnyConnection, StoreError> {
         let group = self.group.as_mut().expect("the change is not over");
-        Ok(group.write_batch().await?)
+        group.ask().await?;
+        let connection = group.connection.as_mut();
+        Ok(connection.expect("a change begins on an open connection"))
     }
 
     /// What is remembered from earlier changes.
     pub(super) fn memory(&mut self) -> &mut Memory {
         &mut self.group.as_mut().expect("the change is not over").memory
-    }
-}
-
-impl Deref for Tx {
-    type Target = AnyConnection;
-
-    fn deref(&self) -> &AnyConnection {
-        let group = self.group.as_ref().expect("the change is not over");
-        group
-            .connection
-            .as_ref()
-            .expect("a change begins on an open connection")
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut AnyConnection {
-        let group = self.group.as_mut().expect("the change is not over");
-        group
-            .connection
-            .as_mut()
-            .expect("a change begins on an open connection")
     }
 }
 
@@ -354,22 +380,23 @@ mod tests {
         let writer = Writer::new(database);
         let mut tx = writer.begin().await.unwrap();
         sqlx::query("CREATE TABLE numbers (number BIGINT NOT NULL PRIMARY KEY)")
-            .execute(&mut *tx)
+            .execute(tx.sql().await.unwrap())
             .await
             .unwrap();
         tx.commit().await.unwrap();
         writer
     }
 
-    async fn add(tx: &mut Tx, number: i64) -> Result<(), sqlx::Error> {
+    async fn add(tx: &mut Tx, number: i64) -> Result<(), StoreError> {
         let insert = sqlx::query("INSERT INTO numbers VALUES ($1)").bind(number);
-        insert.execute(&mut **tx).await.map(drop)
+        insert.execute(tx.sql().await?).await?;
+        Ok(())
     }
 
     async fn numbers(writer: &Writer) -> Vec<i64> {
         let mut tx = writer.begin().await.unwrap();
         let query = sqlx::query_scalar("SELECT number FROM numbers ORDER BY number");
-        query.fetch_all(&mut *tx).await.unwrap()
+        query.fetch_all(tx.sql().await.unwrap()).await.unwrap()
     }
 
     #[tokio::test]
@@ -421,7 +448,8 @@ mod tests {
         let first = tokio::spawn(first.commit());
         let mut second = second.await.unwrap();
         // As SQLite does by itself when the disk is full.
-        sqlx::query("ROLLBACK").execute(&mut *second).await.unwrap();
+        let rollback = sqlx::query("ROLLBACK");
+        rollback.execute(second.sql().await.unwrap()).await.unwrap();
         assert!(second.commit().await.is_err());
         assert!(first.await.unwrap().is_err());
         let mut third = writer.begin().await.unwrap();

@@ -144,11 +144,12 @@ async fn nobody_gets_a_trial_that_another_has(place: Place) {
     let mut without = 0;
     for next in asking.collect::<Vec<_>>() {
         match next.await.unwrap() {
-            NextLease::Leased(leased) => assert!(trials.insert(leased.trial.number)),
+            NextLease::Trial(leased) => assert!(trials.insert(leased.trial.number)),
             NextLease::None(reason) => {
                 assert_eq!(reason, NoWorkReason::AllLeased);
                 without += 1;
             }
+            other => panic!("expected a trial or none, found {other:?}"),
         }
     }
     assert_eq!((trials.len(), without), (40, 10));
@@ -437,10 +438,10 @@ async fn operators_pause_enqueue_extend_requeue_and_stop(place: Place) {
     );
     let grant = crate::support::grant(ada);
     let next = store
-        .lease_next(grant.clone(), POLICY, Numerics(2), NOW)
+        .lease_next(&grant, POLICY, Numerics(2), NOW)
         .await
         .unwrap();
-    assert!(matches!(next, NextLease::Leased(leased) if leased.trial.number == number));
+    assert!(matches!(next, NextLease::Trial(leased) if leased.trial.number == number));
     assert_eq!(store.stop_study(study, NOW).await.unwrap(), [grant.token]);
     let stored = store.study(study).await.unwrap().unwrap();
     assert_eq!(stored.state, StudyState::Finished);

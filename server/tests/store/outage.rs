@@ -33,10 +33,10 @@ async fn a_store_says_that_its_database_is_away_and_goes_on_when_it_is_back() {
         assert_eq!(trial.state.name(), "checking");
     }
     let next = store
-        .lease_next(grant(ada), POLICY, NUMERICS, NOW)
+        .lease_next(&grant(ada), POLICY, NUMERICS, NOW)
         .await
         .unwrap();
-    assert!(matches!(next, NextLease::Leased(leased) if leased.trial.number.0 == 2));
+    assert!(matches!(next, NextLease::Trial(leased) if leased.trial.number.0 == 2));
 }
 
 async fn until_back(store: &Store) {

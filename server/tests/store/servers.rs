@@ -109,7 +109,7 @@ async fn servers_that_lease_at_once_lease_each_trial_once_and_number_events_with
     });
     let mut trials = BTreeSet::new();
     for next in asking.collect::<Vec<_>>() {
-        if let NextLease::Leased(leased) = next.await.unwrap() {
+        if let NextLease::Trial(leased) = next.await.unwrap() {
             assert!(
                 trials.insert(leased.trial.number),
                 "{:?} twice",

@@ -105,18 +105,18 @@ pub fn grant(volunteer: VolunteerId) -> Grant {
 pub async fn ask(store: &Store, volunteer: VolunteerId, now: Timestamp) -> NextLease {
     let grant = grant(volunteer);
     store
-        .lease_next(grant, POLICY, NUMERICS, now)
+        .lease_next(&grant, POLICY, NUMERICS, now)
         .await
         .unwrap()
 }
 
 pub async fn lease(store: &Store, volunteer: VolunteerId) -> (LeaseToken, Leased) {
     match ask(store, volunteer, NOW).await {
-        NextLease::Leased(leased) => {
+        NextLease::Trial(leased) => {
             let token = leased.trial.current_lease().unwrap().token.clone();
             (token, *leased)
         }
-        none @ NextLease::None(_) => panic!("expected a lease, found {none:?}"),
+        other => panic!("expected a lease, found {other:?}"),
     }
 }
 
