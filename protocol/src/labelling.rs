@@ -31,6 +31,8 @@ pub struct LabelLease {
     pub top: u32,
     /// Silence after which the lease ends.
     pub lease_secs: u32,
+    /// How often to report progress.
+    pub progress_secs: u32,
 }
 
 /// The model of a labelling job.

@@ -155,6 +155,8 @@ pub struct Lease {
     pub checkpoint: Option<CheckpointRef>,
     /// Silence after which the lease ends.
     pub lease_secs: u32,
+    /// How often to report progress.
+    pub progress_secs: u32,
     /// How often to upload a checkpoint.
     pub checkpoint_secs: u32,
     /// Epochs, counted from the trial's beginning, after which the worker uploads a checkpoint and

@@ -235,6 +235,11 @@ impl Roster {
         }
     }
 
+    /// How many workers are connected.
+    pub fn count(&self) -> usize {
+        self.lock().len()
+    }
+
     /// Everybody, in order of their ids.
     pub fn connected(&self) -> Vec<Connected> {
         self.lock().values().cloned().collect()

@@ -2,7 +2,7 @@
 
 use tabsweep_protocol::{LabelLease, LabelProgress, Labelled, Sha256, WorkerMessage};
 
-use crate::{Action, Labelling, Upload, backoff::Backoff, trial::PROGRESS_MILLIS};
+use crate::{Action, Labelling, Upload, backoff::Backoff, meter::Meter};
 
 /// A chunk in hand.
 #[derive(Debug)]
@@ -10,9 +10,7 @@ pub(crate) struct Chunk {
     pub(crate) lease: Box<LabelLease>,
     pub(crate) stage: Stage,
     labelled: u32,
-    labelled_since: u32,
-    images_per_sec: f32,
-    reported_at_millis: u64,
+    meter: Meter,
     upload_backoff: Backoff,
 }
 
@@ -32,12 +30,10 @@ pub(crate) enum Stage {
 impl Chunk {
     pub(crate) fn new(lease: Box<LabelLease>, now_millis: u64, backoff: Backoff) -> Self {
         Self {
+            meter: Meter::new(lease.progress_secs, now_millis),
             lease,
             stage: Stage::Preparing,
             labelled: 0,
-            labelled_since: 0,
-            images_per_sec: 0.0,
-            reported_at_millis: now_millis,
             upload_backoff: backoff,
         }
     }
@@ -50,7 +46,7 @@ impl Chunk {
             attempt: self.lease.attempt,
             labelled: self.labelled,
             pictures: self.lease.pictures,
-            images_per_sec: self.images_per_sec,
+            images_per_sec: self.meter.per_sec(),
         }
     }
 
@@ -61,7 +57,7 @@ impl Chunk {
 
     pub(crate) fn prepared(&mut self, now_millis: u64) {
         if self.stage == Stage::Preparing {
-            self.reported_at_millis = now_millis;
+            self.meter.restart(now_millis);
             self.stage = Stage::Labelling;
         }
     }
@@ -71,7 +67,7 @@ impl Chunk {
         if self.stage != Stage::Labelling {
             return None;
         }
-        self.labelled_since += labelled.saturating_sub(self.labelled);
+        self.meter.add(labelled.saturating_sub(self.labelled));
         self.labelled = labelled;
         (labelled >= self.lease.pictures).then(|| {
             self.stage = Stage::Uploading {
@@ -105,18 +101,12 @@ impl Chunk {
     }
 
     pub(crate) fn report(&mut self, is_up: bool, now_millis: u64) -> Option<Action> {
-        let passed_millis = now_millis.saturating_sub(self.reported_at_millis);
-        if passed_millis < PROGRESS_MILLIS {
-            return None;
-        }
-        self.images_per_sec = self.labelled_since as f32 * 1000.0 / passed_millis as f32;
-        self.labelled_since = 0;
-        self.reported_at_millis = now_millis;
-        is_up.then(|| {
+        let is_due = self.meter.is_due(now_millis);
+        (is_due && is_up).then(|| {
             Action::Send(WorkerMessage::LabelProgress(LabelProgress {
                 lease: self.lease.token.clone(),
                 labelled: self.labelled,
-                images_per_sec: self.images_per_sec,
+                images_per_sec: self.meter.per_sec(),
             }))
         })
     }

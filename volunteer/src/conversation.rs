@@ -343,7 +343,7 @@ impl Volunteer {
                 trial.shown.step = step;
                 trial.shown.steps = steps;
                 trial.shown.steps_per_epoch = steps_per_epoch;
-                trial.reported_at_millis = now_millis;
+                trial.meter.restart(now_millis);
                 trial.checkpoint_due_at_millis =
                     now_millis + u64::from(trial.lease.checkpoint_secs) * 1000;
                 self.work = Work::Training(trial);
@@ -399,7 +399,7 @@ impl Volunteer {
             Slice::Steps { step, loss, images } => {
                 trial.shown.step = step;
                 trial.shown.loss = Some(loss);
-                trial.images_since += images;
+                trial.meter.add(images);
                 self.tick(now_millis)
             }
             Slice::Epoch {

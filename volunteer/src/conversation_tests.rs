@@ -40,6 +40,7 @@ fn lease() -> Lease {
         },
         checkpoint: None,
         lease_secs: 60,
+        progress_secs: 1,
         checkpoint_secs: 5,
         stops_at: None,
     }
@@ -590,6 +591,7 @@ fn label_lease() -> LabelLease {
         bytes: 1,
         top: 5,
         lease_secs: 60,
+        progress_secs: 1,
     }
 }
 

@@ -5,6 +5,7 @@ mod backoff;
 mod chunk;
 mod conversation;
 mod event;
+mod meter;
 mod status;
 mod trial;
 

@@ -4,10 +4,7 @@ use tabsweep_protocol::{
     CheckpointRef, Epoch, Finished, Lease, Outcome, Paused, Progress, WorkerMessage,
 };
 
-use crate::{Action, Training, Upload, Uploaded, backoff::Backoff};
-
-/// How often a worker is heard of while it has a lease.
-pub(crate) const PROGRESS_MILLIS: u64 = 1_000;
+use crate::{Action, Training, Upload, Uploaded, backoff::Backoff, meter::Meter};
 
 /// A trial in hand.
 #[derive(Debug)]
@@ -18,8 +15,7 @@ pub(crate) struct Trial {
     pub(crate) kept: Option<CheckpointRef>,
     /// Reports of epochs under this lease, in case the server did not live to store one.
     pub(crate) epochs: Vec<Epoch>,
-    pub(crate) images_since: u32,
-    pub(crate) reported_at_millis: u64,
+    pub(crate) meter: Meter,
     pub(crate) checkpoint_due_at_millis: u64,
     pub(crate) upload: UploadState,
     pub(crate) upload_backoff: Backoff,
@@ -91,12 +87,11 @@ impl Trial {
             validation_score: None,
         };
         Self {
+            meter: Meter::new(lease.progress_secs, now_millis),
             lease,
             shown,
             kept: None,
             epochs: Vec::new(),
-            images_since: 0,
-            reported_at_millis: now_millis,
             checkpoint_due_at_millis: u64::MAX,
             upload: UploadState::None,
             upload_backoff: backoff,
@@ -104,14 +99,9 @@ impl Trial {
     }
 
     pub(crate) fn report(&mut self, is_up: bool, now_millis: u64) -> Option<Action> {
-        let passed_millis = now_millis.saturating_sub(self.reported_at_millis);
-        if passed_millis < PROGRESS_MILLIS {
-            return None;
-        }
-        self.shown.images_per_sec = self.images_since as f32 * 1000.0 / passed_millis as f32;
-        self.images_since = 0;
-        self.reported_at_millis = now_millis;
-        is_up.then(|| {
+        let is_due = self.meter.is_due(now_millis);
+        self.shown.images_per_sec = self.meter.per_sec();
+        (is_due && is_up).then(|| {
             Action::Send(WorkerMessage::Progress(Progress {
                 lease: self.lease.token.clone(),
                 step: self.shown.step,

@@ -35,6 +35,7 @@ impl Conversation<'_> {
             bytes: tabsweep_protocol::pack::bytes(pictures, bytes),
             top: job.definition.top,
             lease_secs: self.app.settings.policy.lease_secs,
+            progress_secs: self.pace().progress_secs,
         };
         self.say(ServerMessage::LabelLease(Box::new(lease))).await
     }

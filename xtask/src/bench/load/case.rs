@@ -63,8 +63,8 @@ impl Case {
         Self {
             kind: Kind::Sockets,
             name: "10,000 sockets".to_owned(),
-            note: "endless trials; 250 workers arrive per second; each reports once a second and \
-                   uploads a checkpoint every 20 s"
+            note: "endless trials; 250 workers arrive per second; each reports and uploads \
+                   checkpoints as often as the server says"
                 .to_owned(),
             server: words("--verifiers 0"),
             simulator: words(simulator),
