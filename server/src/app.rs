@@ -7,8 +7,14 @@ use tabsweep_study::LeasePolicy;
 use tokio::sync::{RwLock, Semaphore, broadcast, watch};
 
 use crate::{
-    arrivals::Arrivals, blobs::Blobs, clock::Clock, datasets::Sources, peers::Outbox,
-    plots::PlotCache, roster::Roster, store::Store,
+    arrivals::Arrivals,
+    blobs::Blobs,
+    clock::Clock,
+    datasets::Sources,
+    peers::Outbox,
+    plots::PlotCache,
+    roster::{Connected, Roster},
+    store::{Store, StoreError},
 };
 
 /// How the server treats workers.
@@ -162,6 +168,16 @@ impl App {
     pub fn show_change(&self, study: StudyId) {
         // Nobody listening is fine.
         let _ = self.changes.send(study);
+    }
+
+    /// All connected workers, of this server and of the others.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn workers(&self) -> Result<Vec<Connected>, StoreError> {
+        let mut workers = self.roster.connected();
+        workers.extend(self.store.workers_elsewhere().await?);
+        Ok(workers)
     }
 
     /// Has whoever holds this lease told that it does so no longer, whichever server has the socket.

@@ -17,6 +17,9 @@ use crate::{
 };
 
 const TOLD_EVERY: Duration = Duration::from_millis(300);
+const WORKERS_TOLD_EVERY: Duration = Duration::from_secs(2);
+/// Most workers that the others are told of.
+const MOST_WORKERS: usize = 2_000;
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
 /// Most that one notice tells: PostgreSQL takes less than 8000 bytes.
 const MOST_STUDIES: usize = 200;
@@ -91,6 +94,7 @@ pub async fn run(app: SharedApp, listener: Listener) {
         () = ended(&mut shutdown) => {}
         () = hear(&app, listener) => {}
         () = tell(&app) => {}
+        () = tell_workers(&app) => {}
     }
 }
 
@@ -105,6 +109,25 @@ async fn tell(app: &App) {
         match app.store.tell(untold).await {
             Ok(()) => notice = None,
             Err(error) => tracing::warn!("other servers can't be told: {error}"),
+        }
+    }
+}
+
+/// Tells which workers are here, whenever that is no longer what was told.
+async fn tell_workers(app: &App) {
+    let mut ticks = interval(WORKERS_TOLD_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = None;
+    loop {
+        ticks.tick().await;
+        let mut workers = app.roster.connected();
+        workers.truncate(MOST_WORKERS);
+        if told.as_ref() == Some(&workers) {
+            continue;
+        }
+        match app.store.tell_workers(&workers).await {
+            Ok(()) => told = Some(workers),
+            Err(error) => tracing::warn!("other servers can't be told of workers: {error}"),
         }
     }
 }

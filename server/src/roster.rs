@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use serde::{Deserialize, Serialize};
 use tabsweep_protocol::{
     ChunkNumber, JobId, LabelProgress, LeaseToken, Progress, ServerMessage, Stop, StopReason,
     StudyId, TrialNumber, VolunteerId, WorkerId,
@@ -29,7 +30,7 @@ pub enum Order {
 }
 
 /// A trial in a worker's hands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InHand {
     /// Under which lease.
     pub token: LeaseToken,
@@ -44,7 +45,7 @@ pub struct InHand {
 }
 
 /// Pictures in a worker's hands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LabelsInHand {
     /// Under which lease.
     pub token: LeaseToken,
@@ -56,8 +57,8 @@ pub struct LabelsInHand {
     pub progress: Option<LabelProgress>,
 }
 
-/// A connected worker.
-#[derive(Clone, Debug)]
+/// A connected worker, as servers tell each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Connected {
     /// Which worker.
     pub worker: WorkerId,
@@ -71,6 +72,12 @@ pub struct Connected {
     pub in_hand: Option<InHand>,
     /// The pictures that it works on.
     pub labels: Option<LabelsInHand>,
+}
+
+/// A worker whose socket is here.
+#[derive(Debug)]
+struct Present {
+    worker: Connected,
     number: u64,
     orders: mpsc::Sender<Order>,
 }
@@ -91,7 +98,7 @@ pub struct Place {
 /// All connected workers.
 #[derive(Debug, Default)]
 pub struct Roster {
-    workers: Mutex<BTreeMap<RosterKey, Connected>>,
+    workers: Mutex<BTreeMap<RosterKey, Present>>,
     joined: AtomicU64,
     seats: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
 }
@@ -136,11 +143,14 @@ impl Roster {
             since,
             in_hand: None,
             labels: None,
+        };
+        let present = Present {
+            worker: connected,
             number,
             orders,
         };
         let key = (volunteer, worker);
-        if let Some(older) = self.lock().insert(key.clone(), connected) {
+        if let Some(older) = self.lock().insert(key.clone(), present) {
             // A full channel belongs to a socket that will notice by itself.
             let _ = older.orders.try_send(Order::Replaced);
         }
@@ -155,7 +165,7 @@ impl Roster {
     pub fn is_current(&self, place: &Place) -> bool {
         self.lock()
             .get(&place.key)
-            .is_some_and(|connected| connected.number == place.number)
+            .is_some_and(|present| present.number == place.number)
     }
 
     /// A socket has closed; a newer one of the same worker stays.
@@ -181,15 +191,17 @@ impl Roster {
 
     /// Notes what a worker works on.
     pub fn works_on(&self, key: &RosterKey, in_hand: Option<InHand>) {
-        if let Some(connected) = self.lock().get_mut(key) {
-            connected.in_hand = in_hand;
+        if let Some(present) = self.lock().get_mut(key) {
+            present.worker.in_hand = in_hand;
         }
     }
 
     /// Notes how far a worker is.
     pub fn progressed(&self, key: &RosterKey, progress: Progress) {
         let mut workers = self.lock();
-        if let Some(in_hand) = workers.get_mut(key).and_then(|w| w.in_hand.as_mut())
+        if let Some(in_hand) = workers
+            .get_mut(key)
+            .and_then(|present| present.worker.in_hand.as_mut())
             && in_hand.token == progress.lease
         {
             in_hand.progress = Some(progress);
@@ -198,15 +210,17 @@ impl Roster {
 
     /// Notes which pictures a worker labels.
     pub fn labels(&self, key: &RosterKey, in_hand: Option<LabelsInHand>) {
-        if let Some(connected) = self.lock().get_mut(key) {
-            connected.labels = in_hand;
+        if let Some(present) = self.lock().get_mut(key) {
+            present.worker.labels = in_hand;
         }
     }
 
     /// Notes how far a worker is with its pictures.
     pub fn label_progressed(&self, key: &RosterKey, progress: LabelProgress) {
         let mut workers = self.lock();
-        if let Some(in_hand) = workers.get_mut(key).and_then(|w| w.labels.as_mut())
+        if let Some(in_hand) = workers
+            .get_mut(key)
+            .and_then(|present| present.worker.labels.as_mut())
             && in_hand.token == progress.lease
         {
             in_hand.progress = Some(progress);
@@ -215,17 +229,18 @@ impl Roster {
 
     /// Has a message sent to a worker, if it is connected.
     pub fn tell(&self, key: &RosterKey, message: ServerMessage) {
-        if let Some(connected) = self.lock().get(key) {
-            let _ = connected.orders.try_send(Order::Send(message));
+        if let Some(present) = self.lock().get(key) {
+            let _ = present.orders.try_send(Order::Send(message));
         }
     }
 
     /// Has whoever holds this lease told that it does so no longer.
     pub fn stop(&self, lease: &LeaseToken, reason: StopReason) {
         let workers = self.lock();
-        let holds = |connected: &&Connected| {
-            let trial = connected.in_hand.as_ref().map(|in_hand| &in_hand.token);
-            let chunk = connected.labels.as_ref().map(|labels| &labels.token);
+        let holds = |present: &&Present| {
+            let worker = &present.worker;
+            let trial = worker.in_hand.as_ref().map(|in_hand| &in_hand.token);
+            let chunk = worker.labels.as_ref().map(|labels| &labels.token);
             trial == Some(lease) || chunk == Some(lease)
         };
         if let Some(holder) = workers.values().find(holds) {
@@ -242,10 +257,14 @@ impl Roster {
 
     /// Everybody, in order of their ids.
     pub fn connected(&self) -> Vec<Connected> {
-        self.lock().values().cloned().collect()
+        let workers = self.lock();
+        workers
+            .values()
+            .map(|present| present.worker.clone())
+            .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Connected>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Present>> {
         // Nothing here can panic half-way through a change.
         self.workers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -307,7 +307,7 @@ pub(super) async fn find(app: &App, id: u32) -> Result<StoredJob, Problem> {
 
 async fn view(app: &App, job: StoredJob) -> Result<JobView, StoreError> {
     let progress = app.store.job_progress(job.id).await?;
-    let connected = app.roster.connected();
+    let connected = app.workers().await?;
     let labels = connected.iter().filter_map(|worker| worker.labels.as_ref());
     let labels: Vec<_> = labels.filter(|labels| labels.job == job.id).collect();
     let speeds = labels.iter().filter_map(|labels| labels.progress.as_ref());

@@ -336,7 +336,7 @@ async fn secs_left(
 }
 
 async fn detail(app: &App, study: StoredStudy) -> Result<StudyDetail, StoreError> {
-    let connected = app.roster.connected().into_iter();
+    let connected = app.workers().await?.into_iter();
     let here = connected.filter(|worker| {
         worker
             .in_hand

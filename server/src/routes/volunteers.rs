@@ -115,7 +115,7 @@ pub(super) async fn board(
     let limit = query.limit.min(MOST_ROWS);
     let contributors = app.store.contributors(limit).await?;
     let mut workers: BTreeMap<VolunteerId, u32> = BTreeMap::new();
-    for connected in app.roster.connected() {
+    for connected in app.workers().await? {
         *workers.entry(connected.volunteer).or_default() += 1;
     }
     let rows = contributors

@@ -384,6 +384,28 @@ pub(super) async fn lease_chunk(
     Ok(None)
 }
 
+/// Leaves alone the leases that would end before the grace has passed.
+pub(super) async fn spare_chunks(
+    tx: &mut Tx,
+    policy: LeasePolicy,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let rows = sqlx::query("SELECT job_id, chunk FROM chunks WHERE deadline_millis < $1")
+        .bind(now.plus_secs(policy.grace_secs).0)
+        .fetch_all(tx.sql().await?)
+        .await?;
+    for row in &rows {
+        let job = JobId(u32_column(row, "job_id")?);
+        let chunk: Chunk = json_column(row, "chunk")?;
+        let Some(token) = chunk.current_lease().map(|lease| lease.token.clone()) else {
+            continue;
+        };
+        let spared = chunk.left_alone(&token, policy, now)?;
+        save_chunk(tx, job, &spared, None, now).await?;
+    }
+    Ok(())
+}
+
 /// A transaction on the chunk of a lease. Whether the lease still runs, the chunk's own transitions
 /// decide; dropped without a commit, nothing has happened.
 struct FencedChunk {

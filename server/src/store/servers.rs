@@ -5,13 +5,14 @@
 use std::collections::BTreeSet;
 
 use rand::{TryRng, rngs::SysRng};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sqlx::{Row, postgres::PgListener};
 use tabsweep_protocol::{Stop, StudyId};
 use tabsweep_study::{LeasePolicy, Timestamp, Trial};
 
 use super::{
     Store, StoreError, Tx,
+    chunks::spare_chunks,
     rows::{from_json, json_column, save_trial, to_json, u32_column},
 };
 
@@ -110,6 +111,38 @@ impl Store {
         Ok(())
     }
 
+    /// Tells the other servers which workers are connected here, in JSON. Not in a turn to write: nothing
+    /// that is decided rests on it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn tell_workers(&self, workers: &impl Serialize) -> Result<(), StoreError> {
+        sqlx::query("UPDATE servers SET workers = $1 WHERE id = $2")
+            .bind(to_json(workers))
+            .bind(self.server().0)
+            .execute(&self.readers)
+            .await?;
+        Ok(())
+    }
+
+    /// The workers that are connected to other servers, as these told last.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn workers_elsewhere<T: DeserializeOwned>(&self) -> Result<Vec<T>, StoreError> {
+        if !self.is_shared() {
+            return Ok(Vec::new());
+        }
+        let rows =
+            sqlx::query("SELECT workers FROM servers WHERE id <> $1 AND workers IS NOT NULL")
+                .bind(self.server().0)
+                .fetch_all(&self.readers)
+                .await?;
+        let lists = rows.iter().map(|row| json_column(row, "workers"));
+        let lists: Vec<Vec<T>> = lists.collect::<Result<_, _>>()?;
+        Ok(lists.into_iter().flatten().collect())
+    }
+
     /// Whether another server has died whose trials nobody has adopted.
     ///
     /// # Errors
@@ -177,6 +210,7 @@ impl Store {
             let study = StudyId(u32_column(row, "study_id")?);
             leave_alone(&mut tx, study, json_column(row, "trial")?, policy, now)?;
         }
+        spare_chunks(&mut tx, policy, now).await?;
         tx.commit().await
     }
 

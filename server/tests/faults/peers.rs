@@ -6,6 +6,7 @@ use crate::{
 };
 
 const KILLS: usize = 6;
+const WORKERS: usize = 30;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "takes half a minute; `cargo xtask test` runs it"]
@@ -27,7 +28,16 @@ async fn any_of_three_servers_may_be_killed() {
         })
         .into();
     let urls = servers.iter().map(Server::url).collect();
-    let simulation = load(urls, 30).await;
+    let simulation = load(urls, WORKERS).await;
+    for server in &servers {
+        until("all workers are seen on every server", async || {
+            let (_, study) = server.ask("/api/studies/1").await;
+            study["workers"]
+                .as_array()
+                .is_some_and(|workers| workers.len() == WORKERS)
+        })
+        .await;
+    }
     let claims = || simulation.figures().acknowledged().len();
     for kill in 0..KILLS {
         until("claims are taken", async || claims() > 10).await;

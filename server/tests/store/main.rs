@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
 mod contract;
+mod labelling;
 mod outage;
 mod servers;
 mod support;
