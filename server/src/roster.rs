@@ -99,6 +99,8 @@ pub struct Place {
 #[derive(Debug, Default)]
 pub struct Roster {
     workers: Mutex<BTreeMap<RosterKey, Present>>,
+    /// Bytes uploaded under the leases on trials that are in hand here.
+    uploads: Mutex<BTreeMap<LeaseToken, u64>>,
     joined: AtomicU64,
     seats: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
 }
@@ -112,7 +114,7 @@ pub struct Seat {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = lock(&self.seats);
         if let Entry::Occupied(mut taken) = seats.entry(self.address) {
             *taken.get_mut() -= 1;
             if *taken.get() == 0 {
@@ -150,7 +152,9 @@ impl Roster {
             orders,
         };
         let key = (volunteer, worker);
-        if let Some(older) = self.lock().insert(key.clone(), present) {
+        let older = self.lock().insert(key.clone(), present);
+        if let Some(older) = older {
+            self.forget_uploads(older.worker.in_hand.as_ref());
             // A full channel belongs to a socket that will notice by itself.
             let _ = older.orders.try_send(Order::Replaced);
         }
@@ -170,14 +174,16 @@ impl Roster {
 
     /// A socket has closed; a newer one of the same worker stays.
     pub fn leave(&self, place: &Place) {
-        if self.is_current(place) {
-            self.lock().remove(&place.key);
+        if !self.is_current(place) {
+            return;
         }
+        let left = self.lock().remove(&place.key);
+        self.forget_uploads(left.and_then(|left| left.worker.in_hand).as_ref());
     }
 
     /// A seat for one more socket from `address`, if it has fewer than `most`.
     pub fn seat(&self, address: IpAddr, most: usize) -> Option<Seat> {
-        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = lock(&self.seats);
         let taken = seats.entry(address).or_default();
         if *taken >= most {
             return None;
@@ -189,10 +195,42 @@ impl Roster {
         })
     }
 
-    /// Notes what a worker works on.
-    pub fn works_on(&self, key: &RosterKey, in_hand: Option<InHand>) {
-        if let Some(present) = self.lock().get_mut(key) {
-            present.worker.in_hand = in_hand;
+    /// Notes what a worker works on, and how many bytes have been uploaded under that lease.
+    pub fn works_on(&self, key: &RosterKey, in_hand: InHand, uploaded_bytes: u64) {
+        let token = in_hand.token.clone();
+        self.hand(key, Some(in_hand));
+        lock(&self.uploads).insert(token, uploaded_bytes);
+    }
+
+    /// Notes that a worker works on nothing.
+    pub fn rests(&self, key: &RosterKey) {
+        self.hand(key, None);
+        self.labels(key, None);
+    }
+
+    fn hand(&self, key: &RosterKey, in_hand: Option<InHand>) {
+        let mut workers = self.lock();
+        let present = workers.get_mut(key);
+        let before = present.map(|present| std::mem::replace(&mut present.worker.in_hand, in_hand));
+        drop(workers);
+        self.forget_uploads(before.flatten().as_ref());
+    }
+
+    /// The bytes uploaded so far under a lease on a trial, if that is in hand here.
+    pub fn uploaded_bytes(&self, lease: &LeaseToken) -> Option<u64> {
+        lock(&self.uploads).get(lease).copied()
+    }
+
+    /// Notes that bytes have been uploaded.
+    pub fn uploaded(&self, lease: &LeaseToken, bytes: u64) {
+        if let Some(uploaded) = lock(&self.uploads).get_mut(lease) {
+            *uploaded += bytes;
+        }
+    }
+
+    fn forget_uploads(&self, in_hand: Option<&InHand>) {
+        if let Some(in_hand) = in_hand {
+            lock(&self.uploads).remove(&in_hand.token);
         }
     }
 
@@ -265,7 +303,11 @@ impl Roster {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Present>> {
-        // Nothing here can panic half-way through a change.
-        self.workers.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.workers)
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing here can panic half-way through a change.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

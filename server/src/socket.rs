@@ -332,7 +332,9 @@ impl Conversation<'_> {
             attempt,
             progress: None,
         };
-        self.hold(token, study, in_hand, None);
+        let uploads = self.app.store.uploads_of(&token).await;
+        let bytes = uploads.map_err(|error| trouble(&error))?.bytes;
+        self.hold(token, study, in_hand, bytes, None);
         Ok(true)
     }
 
@@ -412,7 +414,7 @@ impl Conversation<'_> {
             attempt: trial.attempts,
             progress: None,
         };
-        self.hold(token.clone(), study.id, in_hand, Some(Instant::now()));
+        self.hold(token.clone(), study.id, in_hand, 0, Some(Instant::now()));
         self.app.study_changed(study.id);
         let lease_secs = self.app.settings.policy.lease_secs;
         let lease = lease_message(token, study, trial, lease_secs, self.pace());
@@ -581,15 +583,22 @@ impl Conversation<'_> {
         self.say(ServerMessage::Stop(Stop { lease, reason })).await
     }
 
-    fn hold(&mut self, token: LeaseToken, study: StudyId, in_hand: InHand, saved: Option<Instant>) {
-        self.app.roster.works_on(&self.key(), Some(in_hand));
+    fn hold(
+        &mut self,
+        token: LeaseToken,
+        study: StudyId,
+        in_hand: InHand,
+        uploaded_bytes: u64,
+        saved: Option<Instant>,
+    ) {
+        let roster = &self.app.roster;
+        roster.works_on(&self.key(), in_hand, uploaded_bytes);
         let work = HeldWork::Trial(study);
         self.held = Some(Held { token, work, saved });
     }
 
     fn let_go(&mut self) {
-        self.app.roster.works_on(&self.key(), None);
-        self.app.roster.labels(&self.key(), None);
+        self.app.roster.rests(&self.key());
         self.held = None;
     }
 

@@ -12,7 +12,12 @@ use tabsweep_protocol::{LeaseToken, Sha256, limits::UPLOAD_BYTES};
 use tokio::time::timeout;
 
 use super::auth::bearer;
-use crate::{app::SharedApp, blobs::BlobError, problem::Problem, store::StoreError};
+use crate::{
+    app::{App, SharedApp},
+    blobs::BlobError,
+    problem::Problem,
+    store::{StoreError, Uploads},
+};
 
 /// What one lease may have on disk; what no trial needs is deleted after a while.
 const QUOTA_BYTES: u64 = 1 << 30;
@@ -36,10 +41,7 @@ pub(super) async fn upload(
     let token: LeaseToken = bearer(request.headers())?
         .parse()
         .map_err(Problem::unauthorized)?;
-    let (is_for_chunk, uploads) = match app.store.uploads_of(&token).await {
-        Err(StoreError::NoLease { .. }) => (true, app.store.answers_of(&token).await?),
-        uploads => (false, uploads?),
-    };
+    let (is_for_chunk, uploads) = uploads_of(&app, &token).await?;
     if uploads.trial_has_ended {
         let title = "The trial has ended";
         let detail = "nothing more is expected for this lease";
@@ -80,12 +82,31 @@ pub(super) async fn upload(
                 .await?
         }
         false => {
+            app.roster.uploaded(&token, blob.bytes);
             app.store
                 .add_upload(&token, &sha256, blob.bytes, now)
                 .await?
         }
     }
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Whether a lease is one on a chunk, and what has been uploaded under it.
+async fn uploads_of(app: &App, token: &LeaseToken) -> Result<(bool, Uploads), StoreError> {
+    if let Some(bytes) = app.roster.uploaded_bytes(token) {
+        let trial_has_ended = false;
+        return Ok((
+            false,
+            Uploads {
+                trial_has_ended,
+                bytes,
+            },
+        ));
+    }
+    match app.store.uploads_of(token).await {
+        Err(StoreError::NoLease { .. }) => Ok((true, app.store.answers_of(token).await?)),
+        uploads => Ok((false, uploads?)),
+    }
 }
 
 /// How much memory the body may take: what it says it has, or the most that is taken.
