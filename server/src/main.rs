@@ -32,7 +32,7 @@ enum Command {
     /// Creates and shows studies on a running server.
     #[command(subcommand)]
     Study(StudyCommand),
-    /// Adds and lists pretrained models on a running server.
+    /// Adds, lists and removes pretrained models on a running server.
     #[command(subcommand)]
     Model(ModelCommand),
     /// Labels pictures with a trained model.
@@ -264,6 +264,14 @@ enum ModelCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Removes a bundle; not while a job has it that has not ended.
+    Remove {
+        /// Its name, or how its hash begins: four digits at least.
+        #[arg(value_name = "NAME|HASH")]
+        name: String,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -437,6 +445,10 @@ async fn model(command: ModelCommand) -> Result<String, CommandError> {
             Ok(server.add_bundle(&folder, token).await?)
         }
         ModelCommand::List { server } => Ok(server.at().list_bundles().await?),
+        ModelCommand::Remove { name, operator } => {
+            let (server, token) = operator.split();
+            Ok(server.remove_bundle(name, token).await?)
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub enum JobModel {
     Best,
     /// That of a trial: its study and its number.
     Trial(u32, u32),
-    /// The bundle with this name, or whose hash begins so.
+    /// The bundle with this name, or whose hash begins so; of several the one added last.
     Bundle(String),
 }
 
@@ -110,13 +110,7 @@ impl Server {
             JobModel::Trial(study, trial) => return Ok(json!({ "study": study, "trial": trial })),
             JobModel::Bundle(name) => name,
         };
-        let bundles = self.get("/api/bundles").await?;
-        let is_meant = |bundle: &&Value| {
-            let sha256 = bundle["sha256"].as_str().unwrap_or_default();
-            bundle["name"] == name.as_str() || sha256.starts_with(&name)
-        };
-        let bundle = bundles.as_array().into_iter().flatten().find(is_meant);
-        match bundle {
+        match self.bundles_called(&name).await?.first() {
             Some(bundle) => Ok(json!({ "bundle": bundle["sha256"] })),
             None => Err(ClientError::NoModel { name }),
         }
