@@ -281,7 +281,7 @@ enum LabelCommand {
         /// A folder, a ZIP archive, or images in the IDX format.
         #[arg(long, value_name = "DIR|ZIP|IDX")]
         images: PathBuf,
-        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name.
+        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name or hash.
         #[arg(long, value_name = "MODEL", default_value = "best")]
         model: JobModel,
         /// How many labels each picture gets.
@@ -321,6 +321,13 @@ enum LabelCommand {
         /// File to write; `-` for the terminal. By default one named after the job.
         #[arg(long, value_name = "FILE")]
         output: Option<Output>,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lists how often each class is the likeliest.
+    Classes {
+        /// The job's id.
+        id: u32,
         #[command(flatten)]
         operator: OperatorArgs,
     },
@@ -482,6 +489,10 @@ async fn label(command: LabelCommand) -> Result<String, CommandError> {
         } => {
             let (server, token) = operator.split();
             server.job_results(id, format, output, token).await?
+        }
+        LabelCommand::Classes { id, operator } => {
+            let (server, token) = operator.split();
+            server.job_classes(id, token).await?
         }
         LabelCommand::Stop { id, operator } => {
             let (server, token) = operator.split();

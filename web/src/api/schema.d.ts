@@ -2204,14 +2204,6 @@ export interface components {
             /** @enum {string} */
             activity: "labelling";
         });
-        /** @description What a model says of one picture. */
-        Answer: {
-            /** @description The likeliest classes, best first. */
-            labels: components["schemas"]["Label"][];
-        } | {
-            /** @description Why the picture can't be looked at. */
-            unreadable: string;
-        };
         BTreeMap: {
             [key: string]: boolean | number | string;
         };
@@ -2343,6 +2335,8 @@ export interface components {
              * @description The class; none for pictures that can't be read.
              */
             class?: number | null;
+            /** @description What it is called; its number where the model has no names. */
+            name?: string | null;
             /**
              * Format: int32
              * @description How many pictures.
@@ -2600,19 +2594,6 @@ export interface components {
              */
             workers: number;
         };
-        /** @description A class and how likely it is. */
-        Label: {
-            /**
-             * Format: int32
-             * @description The class, counted from 0.
-             */
-            class: number;
-            /**
-             * Format: float
-             * @description Its probability.
-             */
-            score: number;
-        };
         /** @description A chunk of pictures in a worker's hands. */
         Labelling: {
             /**
@@ -2769,6 +2750,29 @@ export interface components {
              */
             width: number;
         };
+        /** @description What a model says of one picture. */
+        NamedAnswer: {
+            /** @description The likeliest classes, best first. */
+            labels: components["schemas"]["NamedLabel"][];
+        } | {
+            /** @description Why the picture can't be looked at. */
+            unreadable: string;
+        };
+        /** @description A class, what it is called, and how likely it is. */
+        NamedLabel: {
+            /**
+             * Format: int32
+             * @description The class, counted from 0.
+             */
+            class: number;
+            /** @description Its name; its number where the model has none. */
+            name: string;
+            /**
+             * Format: float
+             * @description Its probability.
+             */
+            score: number;
+        };
         /** @description A job to be created. */
         NewJobBody: {
             model?: components["schemas"]["ModelBody"] | null;
@@ -2813,7 +2817,7 @@ export interface components {
         /** @description A picture with its labels. */
         PictureView: {
             /** @description What the model says of it. */
-            answer: components["schemas"]["Answer"];
+            answer: components["schemas"]["NamedAnswer"];
             /** @description Its name. */
             name: string;
             /**
