@@ -1,5 +1,5 @@
 // Many pictures labelled by several tabs, one of which goes away, and by somebody who lies: every picture
-// gets its labels once, and they are those that an honest tab alone would give it.
+// gets its labels once, and they are those that an honest tab, or a native worker, alone would give it.
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -7,18 +7,11 @@ import { join } from "node:path";
 
 import { removeFolder, temporaryFolder } from "./support/folder";
 import { look } from "./support/look";
+import { NativeWorkers } from "./support/native-worker";
 import { labelsOfIdx, pngsOfIdx } from "./support/png";
-import type { Server } from "./support/server";
+import { found, results } from "./support/results";
 import { expect, test } from "./support/system";
 import { SMALL, studyFile } from "./support/study";
-
-/** A line of a job's results. */
-interface Line {
-  picture: string;
-  labels?: { class: number; score: number }[];
-  unreadable?: string;
-  model_sha256: string;
-}
 
 test("500 pictures, two tabs, one closed mid-way, and a liar: every picture is labelled once, and rightly", async ({
   serve,
@@ -82,8 +75,7 @@ test("500 pictures, two tabs, one closed mid-way, and a liar: every picture is l
   await test.step("the labels are those that an honest tab alone gives, and mostly right", async () => {
     await server.label("create", "--images", folder, "--name", "Again");
     await expect.poll(async () => (await server.api.job(2)).state, { timeout: 90_000 }).toBe("finished");
-    const alone = (await results(server, 2)).map(({ picture, labels }) => [picture, labels]);
-    expect(lines.map(({ picture, labels }) => [picture, labels])).toEqual(alone);
+    expect(found(lines)).toEqual(found(await results(server, 2)));
     const truth = labelsOfIdx(join(digits, "t10k-labels-idx1-ubyte"));
     const guesses = new Map(lines.map(({ picture, labels }) => [picture, labels?.[0]?.class]));
     const right = truth.filter((digit, i) => guesses.get(name(i)) === digit).length;
@@ -108,6 +100,14 @@ test("500 pictures, two tabs, one closed mid-way, and a liar: every picture is l
     await expect(page.getByRole("img").first()).toBeVisible();
     await look(page, "job");
   });
+  await test.step("a native worker alone gives the same labels, to the bit", async () => {
+    await second.stop();
+    await server.label("create", "--images", folder, "--name", "Natively");
+    const native = NativeWorkers.lend(server, "Third", 1);
+    await expect.poll(async () => (await server.api.job(4)).state, { timeout: 90_000 }).toBe("finished");
+    await native.stop();
+    expect(found(await results(server, 4))).toEqual(found(lines));
+  });
   removeFolder(folder);
 });
 
@@ -119,9 +119,4 @@ function name(picture: number): string {
 function lie(pictures: number): string {
   const labels = [0, 1, 2, 3, 4].map((digit) => ({ class: digit, score: 0.5 }));
   return JSON.stringify(Array.from({ length: pictures }, () => ({ labels })));
-}
-
-async function results(server: Server, job: number): Promise<Line[]> {
-  const text = await server.label("results", String(job), "--format", "jsonl", "--output", "-");
-  return text.trim().split("\n").map((line) => JSON.parse(line) as Line);
 }

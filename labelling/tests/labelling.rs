@@ -2,12 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail the test")]
 
-use std::io::Cursor;
+use std::{cell::Cell, io::Cursor};
 
 use image::{GrayImage, ImageFormat};
 use serde_json::json;
-use tabsweep_labelling::{Classifier, Labelling};
-use tabsweep_protocol::{Answer, BlobRef, LabelModel, Parameters, pack};
+use tabsweep_labelling::{ChunkFiles, Classifier, Labeller, LabellerError, Labelling};
+use tabsweep_protocol::{
+    Answer, Answers, BlobRef, ChunkNumber, JobId, LabelLease, LabelModel, Numerics, Parameters,
+    pack,
+};
 use tabsweep_trainer::{Hyperparameters, ImageSet, Training, TrainingData};
 
 const SIDE: usize = 28;
@@ -24,7 +27,7 @@ fn digit(number: usize) -> Vec<u8> {
 }
 
 /// A network with its weights as they were drawn, which is as good as any here.
-fn classifier() -> Classifier {
+fn model() -> (LabelModel, Vec<u8>) {
     let pixels: Vec<u8> = (0..16).flat_map(digit).collect();
     let labels: Vec<u8> = (0..16).map(|number| number % 10).collect();
     let set = |name| ImageSet::new(name, pixels.clone(), labels.clone(), (SIDE, SIDE), 10).unwrap();
@@ -42,7 +45,28 @@ fn classifier() -> Classifier {
             bytes: weights.len() as u64,
         },
     };
+    (model, weights)
+}
+
+fn classifier() -> Classifier {
+    let (model, weights) = model();
     Classifier::new(&model, &[weights]).unwrap()
+}
+
+fn lease(model: LabelModel, pictures: u32, pack: &[u8]) -> LabelLease {
+    LabelLease {
+        token: "0".repeat(32).parse().unwrap(),
+        job: JobId(1),
+        job_name: "Digits".to_owned(),
+        chunk: ChunkNumber(0),
+        attempt: 1,
+        numerics: Numerics(1),
+        model,
+        pictures,
+        bytes: pack.len() as u64,
+        top: 5,
+        lease_secs: 60,
+    }
 }
 
 fn png(number: usize) -> Vec<u8> {
@@ -52,12 +76,16 @@ fn png(number: usize) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn answers(classifier: &mut Classifier, pictures: &[Vec<u8>]) -> Vec<Answer> {
+fn packed(pictures: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = Vec::new();
     pictures
         .iter()
         .for_each(|picture| pack::push(&mut bytes, picture));
-    let labelling = Labelling::new(bytes, pictures.len(), 5).unwrap();
+    bytes
+}
+
+fn answers(classifier: &mut Classifier, pictures: &[Vec<u8>]) -> Vec<Answer> {
+    let labelling = Labelling::new(packed(pictures), pictures.len(), 5).unwrap();
     labelling.finish(classifier).unwrap().0
 }
 
@@ -102,4 +130,72 @@ fn bad_pictures_are_named_and_stop_nothing() {
 fn packs_with_too_few_pictures_are_refused() {
     let refused = Labelling::new(Vec::new(), 1, 5).unwrap_err();
     assert_eq!(refused.to_string(), "expected 1 pictures, found 0");
+}
+
+#[test]
+fn a_labeller_works_in_slices_and_keeps_its_model_from_chunk_to_chunk() {
+    let (model, weights) = model();
+    let pictures: Vec<_> = (0..60).map(png).collect();
+    let pack = packed(&pictures);
+    let lease = lease(model.clone(), 60, &pack);
+    let mut labeller = Labeller::default();
+    assert!(!labeller.has_model(&model));
+    let files = |model| ChunkFiles {
+        model,
+        pack: pack.clone(),
+    };
+    labeller.begin(&lease, files(Some(vec![weights]))).unwrap();
+
+    let mut labelled = vec![0];
+    while labelled.last() != Some(&60) {
+        assert!(labelled.len() < 20, "{labelled:?}");
+        let units = Cell::new(0);
+        let has_time = || units.replace(units.get() + 1) < 10;
+        labelled.push(labeller.advance(has_time).unwrap());
+    }
+    // 60 pictures are decoded one by one and classified by 50: 62 units of work in slices of ten.
+    assert_eq!(labelled, [0, 0, 0, 0, 0, 0, 50, 60]);
+    let found = labeller.answers().unwrap();
+    let expected = Answers(answers(&mut classifier(), &pictures));
+    assert_eq!(found, expected.encode());
+
+    labeller.forget();
+    assert_eq!(labeller.answers(), None);
+    assert_eq!(labeller.advance(|| true).unwrap(), 0);
+    assert!(labeller.has_model(&model));
+    labeller.begin(&lease, files(None)).unwrap();
+    assert_eq!(labeller.advance(|| true).unwrap(), 60);
+    assert_eq!(labeller.answers(), Some(found));
+}
+
+#[test]
+fn a_chunk_for_another_model_is_not_labelled_with_the_last_one() {
+    let (model, weights) = model();
+    let pack = packed(&[png(1)]);
+    let files = |model| ChunkFiles {
+        model,
+        pack: pack.clone(),
+    };
+    let mut labeller = Labeller::default();
+    let first = lease(model.clone(), 1, &pack);
+    labeller.begin(&first, files(Some(vec![weights]))).unwrap();
+    let LabelModel::Trial {
+        parameters,
+        height,
+        width,
+        weights,
+        ..
+    } = model
+    else {
+        panic!("it is a trial's");
+    };
+    let other = LabelModel::Trial {
+        parameters,
+        classes: 9,
+        height,
+        width,
+        weights,
+    };
+    let refused = labeller.begin(&lease(other, 1, &pack), files(None));
+    assert!(matches!(refused, Err(LabellerError::NoModel)));
 }

@@ -71,6 +71,8 @@ pub struct App {
     pub uploads: Blobs,
     /// Held for reading while bytes arrive and for writing while unneeded ones are deleted.
     pub uploads_lock: RwLock<()>,
+    /// The same for `data`: held for reading until what was kept there is named in the store.
+    pub data_lock: RwLock<()>,
     /// Where data sets come from.
     pub sources: Sources,
     /// What time it is.
@@ -122,6 +124,7 @@ impl App {
             arrivals: Arrivals::new(uploads.clone()),
             uploads,
             uploads_lock: RwLock::new(()),
+            data_lock: RwLock::new(()),
             sources,
             clock,
             settings,

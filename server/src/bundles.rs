@@ -1,12 +1,14 @@
-//! Adding a bundle: understand it, see that its weights are those of its network, keep its files.
+//! Adding a bundle: understand it, see that its weights are those of its network, keep its files. And
+//! removing one.
 
+use tabsweep_protocol::Sha256;
 use tabsweep_study::Timestamp;
 use tabsweep_vision::{Bundle, BundleError, PhotoClassifier, bundle::BundleFiles};
 
 use crate::{
     app::App,
     blobs::{BlobError, Blobs},
-    store::{StoreError, StoredBundle},
+    store::{RemovedBundle, StoreError, StoredBundle},
 };
 
 /// A bundle's three files, as they came.
@@ -51,12 +53,32 @@ pub enum AddBundleError {
 /// # Errors
 /// It is wrong, or can't be kept.
 pub async fn add(app: &App, new: NewBundle) -> Result<StoredBundle, AddBundleError> {
+    let _nothing_is_deleted = app.data_lock.read().await;
     let (blobs, now) = (app.data.clone(), app.clock.now());
     let kept = tokio::task::spawn_blocking(move || new.keep(&blobs, now)).await;
     let bundle = kept.expect("reading a bundle does not panic")?;
     app.store.add_bundle(&bundle).await?;
     let stored = app.store.bundle(&bundle.sha256).await?;
     Ok(stored.unwrap_or(bundle))
+}
+
+/// Removes a bundle, and those of its files that nothing else needs.
+///
+/// # Errors
+/// There is no such bundle, a job that has not ended needs it, or the database failed.
+pub async fn remove(app: &App, sha256: &Sha256) -> Result<StoredBundle, StoreError> {
+    let _nothing_arrives = app.data_lock.write().await;
+    let RemovedBundle { bundle, unneeded } = app.store.remove_bundle(sha256).await?;
+    let blobs = app.data.clone();
+    let deleted = tokio::task::spawn_blocking(move || {
+        for file in unneeded {
+            if let Err(error) = blobs.remove_packed(&file) {
+                tracing::error!("a file of a removed bundle stays: {error}");
+            }
+        }
+    });
+    deleted.await.expect("deleting blobs does not panic");
+    Ok(bundle)
 }
 
 impl NewBundle {

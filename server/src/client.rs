@@ -54,6 +54,20 @@ pub enum ClientError {
         /// What was asked for.
         name: String,
     },
+    /// Several bundles are called so, and it matters which is meant.
+    #[error("several models are called {name}: {}; say which by its hash", hashes.join(", "))]
+    SeveralModels {
+        /// What was asked for.
+        name: String,
+        /// How the hashes of those begin.
+        hashes: Vec<String>,
+    },
+    /// No bundle is called so.
+    #[error("there is no bundle {name}; `tabsweep model list` lists them")]
+    NoBundle {
+        /// What was asked for.
+        name: String,
+    },
     /// There are no pictures to be had.
     #[error(transparent)]
     Pictures {
@@ -68,6 +82,9 @@ pub enum ClientError {
         study: u32,
     },
 }
+
+/// Digits of a bundle's hash that are needed to name it.
+const LEAST_HASH_DIGITS: usize = 4;
 
 /// What an operator changes of a study; what is left out stays.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -249,6 +266,39 @@ impl Server {
         Ok(bundle_line(&bundle))
     }
 
+    /// Removes the bundle with this name, or whose hash begins so; a line that says which it was.
+    ///
+    /// # Errors
+    /// There is none or more than one, or the server can't be reached or says no.
+    pub async fn remove_bundle(
+        &self,
+        name: String,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let mut meant = self.bundles_called(&name).await?;
+        if meant.len() > 1 {
+            let hashes = meant.iter().map(short_hash).collect();
+            return Err(ClientError::SeveralModels { name, hashes });
+        }
+        let bundle = meant.pop().ok_or(ClientError::NoBundle { name })?;
+        let sha256 = bundle["sha256"].as_str().unwrap_or_default();
+        let url = format!("{}/api/bundles/{sha256}", self.url);
+        let removed = command(client().delete(url), &admin_token_file).await?;
+        Ok(format!("removed {}", bundle_line(&removed)))
+    }
+
+    /// The bundles with this name, or whose hash begins so; the one added last first.
+    async fn bundles_called(&self, name: &str) -> Result<Vec<Value>, ClientError> {
+        let is_meant = |bundle: &&Value| {
+            let sha256 = bundle["sha256"].as_str().unwrap_or_default();
+            let begins_so = name.len() >= LEAST_HASH_DIGITS && sha256.starts_with(name);
+            bundle["name"] == name || begins_so
+        };
+        let bundles = self.get("/api/bundles").await?;
+        let bundles = bundles.as_array().into_iter().flatten();
+        Ok(bundles.filter(is_meant).cloned().collect())
+    }
+
     async fn get(&self, path: &str) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.url);
         match client().get(&url).send().await {
@@ -316,11 +366,17 @@ fn summary_line(study: &Value) -> String {
     )
 }
 
+/// As much of a bundle's hash as people need.
+fn short_hash(bundle: &Value) -> String {
+    let sha256 = bundle["sha256"].as_str().unwrap_or_default();
+    sha256.get(..12).unwrap_or_default().to_owned()
+}
+
 fn bundle_line(bundle: &Value) -> String {
     let text = |field: &str| bundle[field].as_str().unwrap_or_default();
     format!(
         "{}  {}  [{} x {}, {} classes, {}]",
-        &text("sha256").get(..12).unwrap_or_default(),
+        short_hash(bundle),
         text("name"),
         bundle["width"],
         bundle["height"],

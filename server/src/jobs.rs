@@ -122,6 +122,7 @@ pub enum JobError {
 /// database failed.
 pub async fn create(app: &App, job: NewJob) -> Result<JobId, JobError> {
     check(&job)?;
+    let _nothing_is_deleted = app.data_lock.read().await;
     let (model, model_name) = model(app, job.model).await?;
     let (mut pictures, bad): (Vec<_>, Vec<_>) = job
         .pictures

@@ -5,6 +5,7 @@ pub mod app;
 pub mod arrivals;
 pub mod blobs;
 pub mod bundles;
+mod class_names;
 pub mod client;
 pub mod clock;
 pub mod datasets;

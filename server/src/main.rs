@@ -32,7 +32,7 @@ enum Command {
     /// Creates and shows studies on a running server.
     #[command(subcommand)]
     Study(StudyCommand),
-    /// Adds and lists pretrained models on a running server.
+    /// Adds, lists and removes pretrained models on a running server.
     #[command(subcommand)]
     Model(ModelCommand),
     /// Labels pictures with a trained model.
@@ -264,6 +264,14 @@ enum ModelCommand {
         #[command(flatten)]
         server: ServerArgs,
     },
+    /// Removes a bundle; not while a job has it that has not ended.
+    Remove {
+        /// Its name, or how its hash begins: four digits at least.
+        #[arg(value_name = "NAME|HASH")]
+        name: String,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -273,7 +281,7 @@ enum LabelCommand {
         /// A folder, a ZIP archive, or images in the IDX format.
         #[arg(long, value_name = "DIR|ZIP|IDX")]
         images: PathBuf,
-        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name.
+        /// Which model: `best` for the best verified trial, STUDY/TRIAL, or a bundle's name or hash.
         #[arg(long, value_name = "MODEL", default_value = "best")]
         model: JobModel,
         /// How many labels each picture gets.
@@ -313,6 +321,13 @@ enum LabelCommand {
         /// File to write; `-` for the terminal. By default one named after the job.
         #[arg(long, value_name = "FILE")]
         output: Option<Output>,
+        #[command(flatten)]
+        operator: OperatorArgs,
+    },
+    /// Lists how often each class is the likeliest.
+    Classes {
+        /// The job's id.
+        id: u32,
         #[command(flatten)]
         operator: OperatorArgs,
     },
@@ -437,6 +452,10 @@ async fn model(command: ModelCommand) -> Result<String, CommandError> {
             Ok(server.add_bundle(&folder, token).await?)
         }
         ModelCommand::List { server } => Ok(server.at().list_bundles().await?),
+        ModelCommand::Remove { name, operator } => {
+            let (server, token) = operator.split();
+            Ok(server.remove_bundle(name, token).await?)
+        }
     }
 }
 
@@ -470,6 +489,10 @@ async fn label(command: LabelCommand) -> Result<String, CommandError> {
         } => {
             let (server, token) = operator.split();
             server.job_results(id, format, output, token).await?
+        }
+        LabelCommand::Classes { id, operator } => {
+            let (server, token) = operator.split();
+            server.job_classes(id, token).await?
         }
         LabelCommand::Stop { id, operator } => {
             let (server, token) = operator.split();

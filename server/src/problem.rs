@@ -109,8 +109,12 @@ impl Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::NoTrial { .. } | StoreError::NoStudy { .. } | StoreError::NoJob { .. } => {
-                Self::not_found(error)
+            StoreError::NoTrial { .. }
+            | StoreError::NoStudy { .. }
+            | StoreError::NoJob { .. }
+            | StoreError::NoBundle { .. } => Self::not_found(error),
+            StoreError::BundleInUse { .. } => {
+                Self::new(StatusCode::CONFLICT, "in_use", "The model is in use", error)
             }
             StoreError::JobEnded { .. } => Self::new(
                 StatusCode::CONFLICT,

@@ -1,10 +1,14 @@
 //! A job's labels as a file: CSV or lines of JSON. Each row says which job and which model it is from.
+//! Columns and their order are documented in `docs/OPERATING.md`: programs rely on them.
 
 use csv::{Terminator, WriterBuilder};
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Answer, JobId, Sha256};
+use tabsweep_protocol::{JobId, Sha256};
 
-use crate::store::{LabelledPicture, StoredJob};
+use crate::{
+    class_names::{ClassNames, NamedAnswer},
+    store::{LabelledPicture, StoredJob},
+};
 
 /// How labels are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -41,6 +45,7 @@ pub(crate) struct Results {
     job: JobId,
     model_sha256: Sha256,
     top: usize,
+    names: ClassNames,
 }
 
 #[derive(Serialize)]
@@ -48,18 +53,19 @@ struct Line<'a> {
     picture: &'a str,
     sha256: Option<&'a Sha256>,
     #[serde(flatten)]
-    answer: &'a Answer,
+    answer: &'a NamedAnswer,
     job: JobId,
     model_sha256: &'a Sha256,
 }
 
 impl Results {
-    pub(crate) fn new(format: ResultFormat, job: &StoredJob) -> Self {
+    pub(crate) fn new(format: ResultFormat, job: &StoredJob, names: ClassNames) -> Self {
         Self {
             format,
             job: job.id,
             model_sha256: job.definition.model.sha256().clone(),
             top: job.definition.top as usize,
+            names,
         }
     }
 
@@ -68,54 +74,47 @@ impl Results {
         if self.format == ResultFormat::Jsonl {
             return Vec::new();
         }
-        let columns =
-            (1..=self.top).flat_map(|rank| [format!("class_{rank}"), format!("score_{rank}")]);
+        let columns = (1..=self.top)
+            .flat_map(|rank| ["class", "name", "score"].map(|of| format!("{of}_{rank}")));
         let first = ["picture", "sha256", "unreadable"].map(str::to_owned);
         let last = ["job", "model_sha256"].map(str::to_owned);
         table(&[first.into_iter().chain(columns).chain(last).collect()])
     }
 
     /// A row for each picture.
-    pub(crate) fn rows(&self, pictures: &[LabelledPicture]) -> Vec<u8> {
+    pub(crate) fn rows(&self, pictures: Vec<LabelledPicture>) -> Vec<u8> {
+        let pictures = pictures.into_iter();
         match self.format {
-            ResultFormat::Csv => {
-                let rows: Vec<_> = pictures.iter().map(|picture| self.row(picture)).collect();
-                table(&rows)
-            }
-            ResultFormat::Jsonl => pictures
-                .iter()
-                .flat_map(|picture| self.line(picture))
-                .collect(),
+            ResultFormat::Csv => table(
+                &pictures
+                    .map(|picture| self.row(picture))
+                    .collect::<Vec<_>>(),
+            ),
+            ResultFormat::Jsonl => pictures.flat_map(|picture| self.line(picture)).collect(),
         }
     }
 
-    fn row(&self, picture: &LabelledPicture) -> Vec<String> {
-        let sha256 = picture.sha256.as_ref().map(ToString::to_string);
-        let mut row = vec![picture.name.clone(), sha256.unwrap_or_default()];
-        let labels = match &picture.answer {
-            Answer::Labels(labels) => {
-                row.push(String::new());
-                &labels[..]
-            }
-            Answer::Unreadable(reason) => {
-                row.push(reason.clone());
-                &[]
-            }
+    fn row(&self, picture: LabelledPicture) -> Vec<String> {
+        let sha256 = picture.sha256.map(|sha256| sha256.to_string());
+        let (labels, reason) = match self.names.answer(picture.answer) {
+            NamedAnswer::Labels(labels) => (labels, String::new()),
+            NamedAnswer::Unreadable(reason) => (Vec::new(), reason),
         };
-        for rank in 0..self.top {
-            let label = labels.get(rank);
-            row.push(label.map_or_else(String::new, |label| label.class.to_string()));
-            row.push(label.map_or_else(String::new, |label| label.score.to_string()));
+        let mut row = vec![picture.name, sha256.unwrap_or_default(), reason];
+        let absent = self.top.saturating_sub(labels.len());
+        for label in labels {
+            row.extend([label.class.to_string(), label.name, label.score.to_string()]);
         }
+        row.extend(vec![String::new(); 3 * absent]);
         row.extend([self.job.to_string(), self.model_sha256.to_string()]);
         row
     }
 
-    fn line(&self, picture: &LabelledPicture) -> Vec<u8> {
+    fn line(&self, picture: LabelledPicture) -> Vec<u8> {
         let line = Line {
             picture: &picture.name,
             sha256: picture.sha256.as_ref(),
-            answer: &picture.answer,
+            answer: &self.names.answer(picture.answer),
             job: self.job,
             model_sha256: &self.model_sha256,
         };

@@ -104,17 +104,20 @@ export class Server {
     return this.api.createStudy(study, this.adminToken);
   }
 
-  /** Adds the pretrained model in a folder, as an operator does. */
-  async addBundle(folder: string): Promise<void> {
-    const where = ["--server", this.url, "--admin-token-file", this.#tokenFile];
-    await promisify(execFile)(environment().server, ["model", "add", folder, ...where]);
+  /** Runs `tabsweep model`; what it says. */
+  async model(...args: string[]): Promise<string> {
+    return this.#command("model", args);
   }
 
   /** Runs `tabsweep label`; what it says. */
   async label(...args: string[]): Promise<string> {
+    return this.#command("label", args);
+  }
+
+  async #command(command: string, args: string[]): Promise<string> {
     const isPublic = args[0] === "show" || args[0] === "list";
     const where = ["--server", this.url, ...(isPublic ? [] : ["--admin-token-file", this.#tokenFile])];
-    const { stdout } = await promisify(execFile)(environment().server, ["label", ...args, ...where], { maxBuffer: 64 << 20 });
+    const { stdout } = await promisify(execFile)(environment().server, [command, ...args, ...where], { maxBuffer: 64 << 20 });
     return stdout;
   }
 

@@ -77,9 +77,17 @@ impl<'a> Bundle<'a> {
         let description = text("model.toml", files.description)?;
         Ok(Self {
             description: Description::parse(description)?,
-            labels: labels(text("labels.txt", files.labels)?)?,
+            labels: Self::labels(files.labels)?,
             weights: files.weights,
         })
+    }
+
+    /// The names in a `labels.txt`, in the order of classes.
+    ///
+    /// # Errors
+    /// It is no text, or has no name for each class.
+    pub fn labels(bytes: &[u8]) -> Result<Vec<String>, BundleError> {
+        labels(text("labels.txt", bytes)?)
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tabsweep_labelling::{ChunkFiles, Labeller};
 use tabsweep_protocol::{
     LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId, limits::UPLOAD_BYTES,
 };
@@ -20,8 +21,7 @@ use crate::{
     data::{DataSets, FetchError},
     display::Line,
     http::{Http, HttpError},
-    labels::{self, FetchedLabels, Labels},
-    slice,
+    labels, slice,
     socket::Socket,
 };
 
@@ -46,7 +46,7 @@ pub(crate) enum Incoming {
     /// What a chunk needs has arrived, or can't be had.
     FetchedLabels {
         lease: Box<LabelLease>,
-        fetched: Result<FetchedLabels, HttpError>,
+        fetched: Result<ChunkFiles, HttpError>,
     },
     /// The volunteer wants it to end.
     Stop,
@@ -91,7 +91,7 @@ pub(crate) struct Lender {
     /// The last socket, as long as it has something to say.
     closing: Option<JoinHandle<()>>,
     training: Option<Training>,
-    labels: Labels,
+    labeller: Labeller,
     /// What the server said last when it closed a socket.
     closed_because: String,
     farewell: Option<Farewell>,
@@ -131,7 +131,7 @@ impl Lender {
             socket_number: 0,
             closing: None,
             training: None,
-            labels: Labels::default(),
+            labeller: Labeller::default(),
             closed_because: String::new(),
             farewell: None,
             end: None,
@@ -235,7 +235,7 @@ impl Lender {
             Action::PrepareLabels(lease) => self.prepare_labels(lease),
             Action::Forget => {
                 self.training = None;
-                self.labels.forget();
+                self.labeller.forget();
             }
             Action::Reload => {
                 let reason = std::mem::take(&mut self.closed_because);
@@ -287,18 +287,21 @@ impl Lender {
 
     fn prepare_labels(&self, lease: Box<LabelLease>) {
         let (http, incoming) = (self.shared.http.clone(), self.incoming.clone());
-        let has_model = self.labels.has_model(&lease.model);
+        let has_model = self.labeller.has_model(&lease.model);
         self.shared.runtime.spawn(async move {
             let fetched = labels::fetch(&http, &lease, has_model).await;
             let _ = incoming.send(Incoming::FetchedLabels { lease, fetched });
         });
     }
 
-    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<FetchedLabels, HttpError>) {
+    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<ChunkFiles, HttpError>) {
         let is_network = fetched.is_err();
         let begun = fetched
             .map_err(|error| error.to_string())
-            .and_then(|fetched| self.labels.begin(lease, fetched));
+            .and_then(|files| {
+                let begun = self.labeller.begin(lease, files);
+                begun.map_err(|error| error.to_string())
+            });
         self.handle(match begun {
             Ok(()) => Event::PicturesReady,
             Err(reason) => {
@@ -311,7 +314,7 @@ impl Lender {
     }
 
     fn label(&mut self) {
-        match self.labels.advance() {
+        match labels::advance(&mut self.labeller) {
             Ok(pictures) => self.handle(Event::Labelled { pictures }),
             Err(error) => {
                 self.line
@@ -363,7 +366,7 @@ impl Lender {
     /// The bytes, and the optimiser steps that they contain.
     fn to_upload(&self, upload: Upload) -> Option<(Vec<u8>, u64)> {
         if upload == Upload::Answers {
-            return Some((self.labels.answers()?, 0));
+            return Some((self.labeller.answers()?, 0));
         }
         let training = self.training.as_ref()?;
         let bytes = match upload {

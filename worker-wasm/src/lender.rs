@@ -6,6 +6,7 @@ use futures_channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures_util::StreamExt;
 use js_sys::{Function, Uint8Array};
 use serde::{Deserialize, Serialize};
+use tabsweep_labelling::{ChunkFiles, Labeller};
 use tabsweep_protocol::{LabelLease, Lease, LeaseToken, Numerics, Sha256, WorkerId};
 use tabsweep_trainer::{NUMERICS_VERSION, Training, sha256_hex};
 use tabsweep_volunteer::{
@@ -16,7 +17,7 @@ use wasm_bindgen_futures::spawn_local;
 
 use crate::{
     http::{self, HttpError},
-    labels::{self, FetchedLabels, Labels},
+    labels,
     pacing::{Cost, Pace, Pacer, Slowdown},
     preparation::{CachedData, NotReady, Ready, ready},
     scored::ScoredEpoch,
@@ -79,7 +80,7 @@ pub(crate) enum Incoming {
     /// What a chunk needs has arrived, or can't be had.
     FetchedLabels {
         lease: Box<LabelLease>,
-        fetched: Result<FetchedLabels, HttpError>,
+        fetched: Result<ChunkFiles, HttpError>,
     },
     /// Time has passed.
     Tick,
@@ -126,7 +127,7 @@ impl Lender {
             socket_number: 0,
             training: None,
             data: None,
-            labels: Labels::default(),
+            labeller: Labeller::default(),
             pacer: Pacer::default(),
             rests_until_millis: f64::NEG_INFINITY,
             alarm,
@@ -165,7 +166,7 @@ struct Worker {
     socket_number: u32,
     training: Option<Training>,
     data: Option<CachedData>,
-    labels: Labels,
+    labeller: Labeller,
     pacer: Pacer,
     /// Before that there is no work.
     rests_until_millis: f64,
@@ -274,7 +275,7 @@ impl Worker {
             Action::PrepareLabels(lease) => self.prepare_labels(lease),
             Action::Forget => {
                 self.training = None;
-                self.labels.forget();
+                self.labeller.forget();
             }
             Action::Reload => self.end(&LenderEvent::Reload),
             Action::Register => self.end(&LenderEvent::Register),
@@ -333,15 +334,17 @@ impl Worker {
 
     fn prepare_labels(&self, lease: Box<LabelLease>) {
         let (options, incoming) = (self.options.clone(), self.incoming.clone());
-        let has_model = self.labels.has_model(&lease.model);
+        let has_model = self.labeller.has_model(&lease.model);
         spawn_local(async move {
             let fetched = labels::fetch(&options.base_url, &lease, has_model).await;
             let _ = incoming.unbounded_send(Incoming::FetchedLabels { lease, fetched });
         });
     }
 
-    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<FetchedLabels, HttpError>) {
-        let begun = self.labels.begin(lease, fetched);
+    fn labels_fetched(&mut self, lease: &LabelLease, fetched: Result<ChunkFiles, HttpError>) {
+        let begun = fetched
+            .map_err(NotReady::from)
+            .and_then(|files| Ok(self.labeller.begin(lease, files)?));
         self.handle(match begun {
             Ok(()) => Event::PicturesReady,
             Err(error) => failed(&error),
@@ -349,7 +352,7 @@ impl Worker {
     }
 
     fn label(&mut self) {
-        match self.labels.advance() {
+        match labels::advance(&mut self.labeller) {
             Ok((pictures, cost)) => {
                 self.rest_after(cost);
                 self.handle(Event::Labelled { pictures });
@@ -404,7 +407,7 @@ impl Worker {
     /// The bytes, and the optimiser steps that they contain.
     fn to_upload(&self, upload: Upload) -> Option<(Vec<u8>, u64)> {
         if upload == Upload::Answers {
-            return Some((self.labels.answers()?, 0));
+            return Some((self.labeller.answers()?, 0));
         }
         let training = self.training.as_ref()?;
         let bytes = match upload {

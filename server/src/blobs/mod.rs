@@ -172,10 +172,16 @@ impl Blobs {
     /// # Errors
     /// They can't be deleted.
     pub fn remove(&self, sha256: &Sha256) -> Result<(), BlobError> {
-        match &self.place {
-            Place::Folder(folder) => folder.remove(sha256.as_str()),
-            Place::Bucket(bucket) => bucket.remove(sha256.as_str()),
-        }
+        self.delete(sha256.as_str())
+    }
+
+    /// Deletes the bytes and their gzip copy, those of them that are here.
+    ///
+    /// # Errors
+    /// They can't be deleted.
+    pub fn remove_packed(&self, sha256: &Sha256) -> Result<(), BlobError> {
+        self.delete(&packed_name(sha256))?;
+        self.delete(sha256.as_str())
     }
 
     fn write_one(&self, name: &str, bytes: Bytes) -> Result<(), BlobError> {
@@ -187,6 +193,13 @@ impl Blobs {
         match &self.place {
             Place::Folder(folder) => folder.write(blobs),
             Place::Bucket(bucket) => bucket.write(blobs),
+        }
+    }
+
+    fn delete(&self, name: &str) -> Result<(), BlobError> {
+        match &self.place {
+            Place::Folder(folder) => folder.remove(name),
+            Place::Bucket(bucket) => bucket.remove(name),
         }
     }
 
@@ -236,6 +249,10 @@ mod tests {
         );
         blobs.remove(&blob.sha256).unwrap();
         assert_eq!(blobs.get(&blob.sha256).unwrap(), None);
+        blobs.put_packed(b"seven").unwrap();
+        blobs.remove_packed(&blob.sha256).unwrap();
+        assert_eq!(blobs.get(&blob.sha256).unwrap(), None);
+        assert_eq!(blobs.get_packed(&blob.sha256).unwrap(), None);
     }
 
     #[test]

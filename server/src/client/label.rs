@@ -29,7 +29,7 @@ pub enum JobModel {
     Best,
     /// That of a trial: its study and its number.
     Trial(u32, u32),
-    /// The bundle with this name, or whose hash begins so.
+    /// The bundle with this name, or whose hash begins so; of several the one added last.
     Bundle(String),
 }
 
@@ -110,13 +110,7 @@ impl Server {
             JobModel::Trial(study, trial) => return Ok(json!({ "study": study, "trial": trial })),
             JobModel::Bundle(name) => name,
         };
-        let bundles = self.get("/api/bundles").await?;
-        let is_meant = |bundle: &&Value| {
-            let sha256 = bundle["sha256"].as_str().unwrap_or_default();
-            bundle["name"] == name.as_str() || sha256.starts_with(&name)
-        };
-        let bundle = bundles.as_array().into_iter().flatten().find(is_meant);
-        match bundle {
+        match self.bundles_called(&name).await?.first() {
             Some(bundle) => Ok(json!({ "bundle": bundle["sha256"] })),
             None => Err(ClientError::NoModel { name }),
         }
@@ -231,6 +225,27 @@ impl Server {
         Ok(job_line(&job))
     }
 
+    /// How often each class is the likeliest in a job, as text, one a line, the most frequent first.
+    ///
+    /// # Errors
+    /// The token can't be read, or the server can't be reached or says no.
+    pub async fn job_classes(
+        &self,
+        id: u32,
+        admin_token_file: PathBuf,
+    ) -> Result<String, ClientError> {
+        let url = format!("{}/api/jobs/{id}/classes", self.url);
+        let mut classes = command(client().get(url), &admin_token_file).await?;
+        let classes = classes.as_array_mut().map(std::mem::take);
+        let mut classes = classes.unwrap_or_default();
+        classes.sort_by_key(|class| std::cmp::Reverse(number(&class["pictures"])));
+        Ok(classes
+            .iter()
+            .map(class_line)
+            .collect::<Vec<_>>()
+            .join("\n"))
+    }
+
     /// Ends a job now; its line in the list.
     ///
     /// # Errors
@@ -275,6 +290,14 @@ fn number(value: &Value) -> u64 {
     value.as_u64().unwrap_or_default()
 }
 
+fn class_line(class: &Value) -> String {
+    let pictures = number(&class["pictures"]);
+    match (class["class"].as_u64(), class["name"].as_str()) {
+        (Some(number), Some(name)) => format!("{pictures:>7}  {number:>5}  {name}"),
+        _ => format!("{pictures:>7}         can't be read"),
+    }
+}
+
 fn job_line(job: &Value) -> String {
     let bad = match number(&job["unreadable"]) {
         0 => String::new(),
@@ -294,6 +317,14 @@ fn job_line(job: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_class_is_listed_by_number_and_name() {
+        let class = json!({ "class": 285, "name": "Egyptian cat", "pictures": 12 });
+        assert_eq!(class_line(&class), "     12    285  Egyptian cat");
+        let bad = json!({ "class": null, "name": null, "pictures": 3 });
+        assert_eq!(class_line(&bad), "      3         can't be read");
+    }
 
     #[test]
     fn a_model_is_the_best_a_trials_or_a_bundle() {

@@ -1,8 +1,8 @@
-//! Pretrained models: list, add.
+//! Pretrained models: list, add, remove.
 
 use axum::{
     Json,
-    extract::State,
+    extract::{Path, State},
     http::{HeaderMap, StatusCode},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -103,6 +103,21 @@ pub(super) async fn add(
         StatusCode::CREATED,
         Json(bundles::add(&app, new).await?.into()),
     ))
+}
+
+/// Removes a pretrained model that no job needs which has not ended.
+#[utoipa::path(delete, path = "/api/bundles/{sha256}", operation_id = "remove_bundle", tag = "models",
+    params(("sha256" = String, Path, description = "What names it, 64 hexadecimal digits")),
+    responses((status = 200, body = BundleView), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn remove(
+    State(app): State<SharedApp>,
+    Path(sha256): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<BundleView>, Problem> {
+    require_admin(&app, &headers)?;
+    let sha256: Sha256 = sha256.parse().map_err(Problem::bad_request)?;
+    Ok(Json(bundles::remove(&app, &sha256).await?.into()))
 }
 
 impl From<AddBundleError> for Problem {

@@ -10,14 +10,15 @@ use axum::{
 };
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use tabsweep_protocol::{Answer, Sha256};
+use tabsweep_protocol::Sha256;
 
 use super::{auth::require_admin, jobs::find};
 use crate::{
     app::SharedApp,
+    class_names::{ClassNames, NamedAnswer},
     problem::Problem,
     results::{ResultFormat, Results},
-    store::{LabelFilter, LabelledPicture, StoreError},
+    store::{ClassCount, LabelFilter, LabelledPicture, StoreError},
 };
 
 /// Most pictures of a page.
@@ -33,7 +34,7 @@ pub(super) struct PictureView {
     /// Its bytes, at `/api/jobs/{id}/pictures/{sha256}`.
     sha256: Option<Sha256>,
     /// What the model says of it.
-    answer: Answer,
+    answer: NamedAnswer,
 }
 
 /// How often a class is the likeliest.
@@ -41,6 +42,8 @@ pub(super) struct PictureView {
 pub(super) struct ClassView {
     /// The class; none for pictures that can't be read.
     class: Option<u32>,
+    /// What it is called; its number where the model has no names.
+    name: Option<String>,
     /// How many pictures.
     pictures: u32,
 }
@@ -94,7 +97,14 @@ pub(super) async fn list(
     };
     let most = query.limit.min(MOST);
     let pictures = app.store.labels(job.id, filter, query.from, most).await?;
-    Ok(Json(pictures.into_iter().map(PictureView::from).collect()))
+    let names = ClassNames::of(&job.definition.model, &app.data).await?;
+    let view = |picture: LabelledPicture| PictureView {
+        number: picture.number,
+        name: picture.name,
+        sha256: picture.sha256,
+        answer: names.answer(picture.answer),
+    };
+    Ok(Json(pictures.into_iter().map(view).collect()))
 }
 
 /// How often each class is the likeliest in a job.
@@ -110,8 +120,10 @@ pub(super) async fn classes(
     require_admin(&app, &headers)?;
     let job = find(&app, id).await?;
     let counts = app.store.class_counts(job.id).await?;
-    let view = |count: crate::store::ClassCount| ClassView {
+    let names = ClassNames::of(&job.definition.model, &app.data).await?;
+    let view = |count: ClassCount| ClassView {
         class: count.class,
+        name: count.class.map(|class| names.name(class).into_owned()),
         pictures: count.pictures,
     };
     Ok(Json(counts.into_iter().map(view).collect()))
@@ -130,7 +142,8 @@ pub(super) async fn results(
 ) -> Result<Response, Problem> {
     require_admin(&app, &headers)?;
     let job = find(&app, id).await?;
-    let results = Results::new(query.format, &job);
+    let names = ClassNames::of(&job.definition.model, &app.data).await?;
+    let results = Results::new(query.format, &job, names);
     let (content_type, extension) = (query.format.content_type(), query.format.extension());
     let head = results.head();
     let rows = stream::try_unfold(Some(0_u32), move |from| {
@@ -139,7 +152,7 @@ pub(super) async fn results(
             let Some(from) = from else { return Ok(None) };
             let pictures = app.store.labels(job, LabelFilter::All, from, MOST).await?;
             let next = pictures.last().map(|picture| picture.number + 1);
-            let bytes = Bytes::from(results.rows(&pictures));
+            let bytes = Bytes::from(results.rows(pictures));
             Ok::<_, StoreError>(next.map(|next| (bytes, Some(next))))
         }
     });
@@ -188,15 +201,4 @@ pub(super) async fn picture(
         ),
     ];
     Ok((headers, bytes.ok_or_else(unknown)?).into_response())
-}
-
-impl From<LabelledPicture> for PictureView {
-    fn from(picture: LabelledPicture) -> Self {
-        Self {
-            number: picture.number,
-            name: picture.name,
-            sha256: picture.sha256,
-            answer: picture.answer,
-        }
-    }
 }

@@ -63,6 +63,7 @@ pub fn api() -> OpenApiRouter<SharedApp> {
         .routes(routes!(exports::optuna))
         .routes(routes!(models::list))
         .routes(routes!(bundles::list, bundles::add).layer(DefaultBodyLimit::max(bundles::BYTES)))
+        .routes(routes!(bundles::remove))
         .routes(routes!(models::show))
         .routes(routes!(jobs::list))
         .routes(routes!(jobs::create).layer(DefaultBodyLimit::max(UPLOAD_BYTES)))

@@ -42,6 +42,7 @@ pub(super) async fn upload(
     body: Bytes,
 ) -> Result<Json<Vec<BlobRef>>, Problem> {
     require_admin(&app, &headers)?;
+    let _nothing_is_deleted = app.data_lock.read().await;
     let blobs = app.data.clone();
     let kept = tokio::task::spawn_blocking(move || {
         let named = named(&body)?;

@@ -6,7 +6,8 @@ use tabsweep_study::Timestamp;
 use tabsweep_vision::Description;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, Tx,
+    jobs::jobs_in,
     rows::{hash_column, json_column, to_json, u32_column},
 };
 
@@ -28,6 +29,20 @@ pub struct StoredBundle {
     /// Since when it is here.
     pub added: Timestamp,
 }
+
+/// A bundle that was forgotten.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemovedBundle {
+    /// The bundle.
+    pub bundle: StoredBundle,
+    /// Those of its files that nothing else needs.
+    pub unneeded: Vec<Sha256>,
+}
+
+const BUNDLE: &str =
+    "SELECT sha256, description, description_sha256, labels_sha256, weights_sha256,
+         weights_bytes, classes, added_millis
+     FROM bundles WHERE sha256 = $1";
 
 impl Store {
     /// Remembers a bundle whose files are on disk already. Adding it again changes nothing.
@@ -72,15 +87,45 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn bundle(&self, sha256: &Sha256) -> Result<Option<StoredBundle>, StoreError> {
-        let row = sqlx::query(
-            "SELECT sha256, description, description_sha256, labels_sha256, weights_sha256,
-                 weights_bytes, classes, added_millis
-             FROM bundles WHERE sha256 = $1",
-        )
-        .bind(sha256.as_str())
-        .fetch_optional(&self.readers)
-        .await?;
+        let row = sqlx::query(BUNDLE)
+            .bind(sha256.as_str())
+            .fetch_optional(&self.readers)
+            .await?;
         row.as_ref().map(bundle_from_row).transpose()
+    }
+
+    /// Forgets a bundle. The caller deletes its files, those that nothing else needs: not another
+    /// bundle, nor a data set, a picture or a job. A job that has ended needs the names of classes
+    /// still.
+    ///
+    /// # Errors
+    /// There is no such bundle, a job that has not ended needs it, or the database failed.
+    pub async fn remove_bundle(&self, sha256: &Sha256) -> Result<RemovedBundle, StoreError> {
+        let mut tx = self.begin().await?;
+        let bundle = bundle_in(&mut tx, sha256).await?;
+        let jobs = jobs_in(&mut tx).await?;
+        let mut going_on = jobs.iter().filter(|job| !job.state.has_ended());
+        if let Some(job) = going_on.find(|job| job.definition.model.sha256() == sha256) {
+            return Err(StoreError::BundleInUse {
+                bundle: bundle.description.name,
+                job: job.id,
+                name: job.definition.name.clone(),
+            });
+        }
+        sqlx::query("DELETE FROM bundles WHERE sha256 = $1")
+            .bind(sha256.as_str())
+            .execute(tx.sql().await?)
+            .await?;
+        let weights = &bundle.weights.sha256;
+        let mut unneeded = Vec::new();
+        for file in [&bundle.description_sha256, &bundle.labels_sha256, weights] {
+            let is_needed = jobs.iter().any(|job| job.needs(file));
+            if !is_needed && !is_named(&mut tx, file).await? {
+                unneeded.push(file.clone());
+            }
+        }
+        tx.commit().await?;
+        Ok(RemovedBundle { bundle, unneeded })
     }
 
     /// Whether a blob is a file of a bundle: then everybody may have it.
@@ -97,6 +142,33 @@ impl Store {
         .await?;
         Ok(row.is_some())
     }
+}
+
+/// The bundle with this hash, which is an error if there is none.
+pub(super) async fn bundle_in(tx: &mut Tx, sha256: &Sha256) -> Result<StoredBundle, StoreError> {
+    let row = sqlx::query(BUNDLE)
+        .bind(sha256.as_str())
+        .fetch_optional(tx.sql().await?)
+        .await?;
+    let row = row.ok_or_else(|| StoreError::NoBundle {
+        sha256: sha256.clone(),
+    })?;
+    bundle_from_row(&row)
+}
+
+/// Whether a bundle, a data set or a picture is these bytes.
+async fn is_named(tx: &mut Tx, sha256: &Sha256) -> Result<bool, StoreError> {
+    let row = sqlx::query(
+        "SELECT (SELECT COUNT(*) FROM bundles WHERE description_sha256 = $1
+                     OR labels_sha256 = $1 OR weights_sha256 = $1)
+              + (SELECT COUNT(*) FROM pictures WHERE sha256 = $1)
+              + (SELECT COUNT(*) FROM studies WHERE data LIKE $2) AS names",
+    )
+    .bind(sha256.as_str())
+    .bind(format!("%{sha256}%"))
+    .fetch_one(tx.sql().await?)
+    .await?;
+    Ok(u32_column(&row, "names")? > 0)
 }
 
 fn bundle_from_row(row: &AnyRow) -> Result<StoredBundle, StoreError> {

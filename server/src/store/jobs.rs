@@ -7,6 +7,7 @@ use tabsweep_study::{Chunk, JobState, Timestamp};
 
 use super::{
     Store, StoreError, Tx,
+    bundles::bundle_in,
     chunks::{chunks_of, save_chunk},
     labels::insert_labels,
     memory::RunningJobs,
@@ -47,6 +48,20 @@ pub struct StoredJob {
     pub created: Timestamp,
     /// When it finished or was stopped.
     pub ended: Option<Timestamp>,
+}
+
+impl StoredJob {
+    /// Whether the job needs a blob: until it has ended all its model's files, then what its classes
+    /// are called.
+    pub(super) fn needs(&self, blob: &Sha256) -> bool {
+        match &self.definition.model {
+            LabelModel::Bundle { labels, .. } if labels.sha256 == *blob => true,
+            model => {
+                let mut files = model.files().into_iter();
+                !self.state.has_ended() && files.any(|file| file.sha256 == *blob)
+            }
+        }
+    }
 }
 
 /// A picture in a job.
@@ -152,7 +167,7 @@ impl Store {
     /// bytes; each chunk comes with its bytes.
     ///
     /// # Errors
-    /// The database failed.
+    /// Its bundle has been removed, or the database failed.
     pub async fn add_job(
         &self,
         definition: &JobDefinition,
@@ -162,6 +177,9 @@ impl Store {
         now: Timestamp,
     ) -> Result<JobId, StoreError> {
         let mut tx = self.begin().await?;
+        if let LabelModel::Bundle { sha256, .. } = &definition.model {
+            bundle_in(&mut tx, sha256).await?;
+        }
         let row = sqlx::query("SELECT COALESCE(MAX(id), 0) + 1 AS id FROM jobs")
             .fetch_one(tx.sql().await?)
             .await?;
@@ -361,6 +379,12 @@ pub(super) async fn running_jobs(tx: &mut Tx) -> Result<RunningJobs, StoreError>
     let jobs = rows.iter().map(job).collect::<Result<_, StoreError>>()?;
     tx.memory().keep_running_jobs(&jobs);
     Ok(jobs)
+}
+
+/// All jobs, newest first.
+pub(super) async fn jobs_in(tx: &mut Tx) -> Result<Vec<StoredJob>, StoreError> {
+    let rows = sqlx::query(JOBS).fetch_all(tx.sql().await?).await?;
+    rows.iter().map(job_from_row).collect()
 }
 
 pub(super) async fn job_in(tx: &mut Tx, id: JobId) -> Result<StoredJob, StoreError> {

@@ -30,10 +30,10 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 use sqlx::{AnyPool, migrate::MigrateError};
-use tabsweep_protocol::{JobId, LeaseToken, Numerics, StudyId, TrialNumber, VolunteerId};
+use tabsweep_protocol::{JobId, LeaseToken, Numerics, Sha256, StudyId, TrialNumber, VolunteerId};
 use tabsweep_study::TransitionError;
 
-pub use bundles::StoredBundle;
+pub use bundles::{RemovedBundle, StoredBundle};
 pub use chunks::{ChunkLease, ChunkRef, LeasedChunk};
 pub use credit::{Contributor, Credit, Earnings, Work};
 use database::Database;
@@ -103,6 +103,22 @@ pub enum StoreError {
     NoStudy {
         /// The id asked for.
         study: StudyId,
+    },
+    /// No such bundle.
+    #[error("there is no bundle {sha256}")]
+    NoBundle {
+        /// The hash asked for.
+        sha256: Sha256,
+    },
+    /// A job that has not ended has this bundle as its model.
+    #[error("{bundle} is the model of job {job}, {name}, which has not ended; stop the job first")]
+    BundleInUse {
+        /// What the bundle is called.
+        bundle: String,
+        /// The job.
+        job: JobId,
+        /// What the job is called.
+        name: String,
     },
     /// No such labelling job.
     #[error("there is no job {job}")]

@@ -10,6 +10,7 @@ use tabsweep_protocol::{
 };
 use tabsweep_trainer::sha256_hex;
 
+use crate::bundles;
 use crate::support::{ADMIN_TOKEN, TestServer, Worker, http, until};
 
 /// A server with verified models and nothing left to train.
@@ -46,8 +47,12 @@ async fn as_operator(request: reqwest::RequestBuilder) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// Uploads pictures and creates a job of them.
+/// Uploads pictures and creates a job of them for the best model.
 async fn create(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> Value {
+    create_for(server, Value::Null, pictures).await
+}
+
+async fn create_for(server: &TestServer, model: Value, pictures: &[(String, Vec<u8>)]) -> Value {
     let mut bytes = Vec::new();
     pictures
         .iter()
@@ -63,7 +68,7 @@ async fn create(server: &TestServer, pictures: &[(String, Vec<u8>)]) -> Value {
         .map(|(name, picture)| json!({ "name": name, "sha256": sha256_hex(picture) }))
         .chain([json!({ "name": "huge.png", "unreadable": "the file is too large" })])
         .collect();
-    let body = json!({ "name": "Digits", "top": 3, "pictures": listed });
+    let body = json!({ "name": "Digits", "model": model, "top": 3, "pictures": listed });
     let create = http().post(server.url("/api/jobs")).json(&body);
     let (status, job) = as_operator(create).await;
     assert_eq!(status, 201, "{job}");
@@ -78,12 +83,14 @@ async fn fetch(server: &TestServer, path: &str, lease: &LabelLease) -> Vec<u8> {
 
 /// What an honest worker answers.
 async fn answers(server: &TestServer, lease: &LabelLease) -> Answers {
-    let model = lease.model.sha256();
-    let weights = fetch(server, &format!("/api/blobs/{model}"), lease).await;
+    let mut files = Vec::new();
+    for file in lease.model.files() {
+        files.push(fetch(server, &format!("/api/blobs/{}", file.sha256), lease).await);
+    }
     let path = format!("/api/jobs/{}/chunks/{}", lease.job, lease.chunk);
     let pack = fetch(server, &path, lease).await;
     assert_eq!(pack.len() as u64, lease.bytes);
-    let mut classifier = Classifier::new(&lease.model, &[weights]).unwrap();
+    let mut classifier = Classifier::new(&lease.model, &files).unwrap();
     let (pictures, top) = (lease.pictures as usize, lease.top as usize);
     Labelling::new(pack, pictures, top)
         .unwrap()
@@ -227,14 +234,66 @@ async fn two_volunteers_agree_and_every_picture_is_labelled_once() {
     );
     assert_eq!(classes(&server).await, truth(&server, &all).await);
 
-    let results = http().get(server.url("/api/jobs/1/results?format=csv"));
-    let results = results.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
-    let text = results.text().await.unwrap();
+    let text = results(&server, "csv").await;
     assert_eq!(text.lines().count(), 63);
     assert!(text.contains("notes.txt"), "{text}");
     assert!(text.contains(created["model_sha256"].as_str().unwrap()));
+    // A digit is called by its number.
+    let labels = text.lines().nth(1).unwrap().split(',').collect::<Vec<_>>();
+    assert_eq!(labels[3], labels[4], "{text}");
     let results = http().get(server.url("/api/jobs/1/results"));
     assert_eq!(results.send().await.unwrap().status(), 401);
+}
+
+async fn results(server: &TestServer, format: &str) -> String {
+    let results = http().get(server.url(&format!("/api/jobs/1/results?format={format}")));
+    let results = results.bearer_auth(ADMIN_TOKEN).send().await.unwrap();
+    results.text().await.unwrap()
+}
+
+#[tokio::test]
+async fn results_say_what_a_bundle_calls_its_classes() {
+    let server = TestServer::empty().await;
+    let files = (
+        bundles::DESCRIPTION,
+        "circle\nsquare, box\ntriangle\n",
+        bundles::weights(3),
+    );
+    let (_, bundle) = bundles::add(&server, ADMIN_TOKEN, files).await;
+    let model = json!({ "bundle": bundle["sha256"] });
+    let created = create_for(&server, model, &pictures(&server)[..2]).await;
+    for name in ["ada", "grace"] {
+        label_all(&server, &mut server.worker(name).await).await;
+    }
+    assert_eq!(job(&server).await["state"], "finished");
+
+    // Its weights are all the same, and so is what it thinks of each class.
+    let model = created["model_sha256"].as_str().unwrap();
+    let labels = r#"0,circle,0.33333334,1,"square, box",0.33333334,2,triangle,0.33333334"#;
+    let csv = results(&server, "csv").await;
+    let lines: Vec<_> = csv.lines().collect();
+    let ranks = "class_1,name_1,score_1,class_2,name_2,score_2,class_3,name_3,score_3";
+    let head = format!("picture,sha256,unreadable,{ranks},job,model_sha256");
+    assert_eq!(lines[0], head);
+    assert!(
+        lines[1].ends_with(&format!(",,{labels},1,{model}")),
+        "{}",
+        lines[1]
+    );
+    let unreadable = format!("huge.png,,the file is too large,,,,,,,,,,1,{model}");
+    assert_eq!(lines[3], unreadable);
+
+    let jsonl = results(&server, "jsonl").await;
+    let line: Value = serde_json::from_str(jsonl.lines().next().unwrap()).unwrap();
+    assert_eq!(line["labels"][1]["name"], "square, box");
+    let classes = as_operator(http().get(server.url("/api/jobs/1/classes"))).await;
+    let expected = json!([
+        { "class": 0, "name": "circle", "pictures": 2 },
+        { "class": null, "name": null, "pictures": 1 },
+    ]);
+    assert_eq!(classes, (200, expected));
+    let (_, pictures) = as_operator(http().get(server.url("/api/jobs/1/labels"))).await;
+    assert_eq!(pictures[0]["answer"]["labels"][2]["name"], "triangle");
 }
 
 #[tokio::test]

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use tabsweep_protocol::{
-    CheckpointRef, Epoch, NoWorkReason, Numerics, Outcome, Paused, ReleaseReason, StudyId,
-    TrialNumber,
+    BlobRef, CheckpointRef, ChunkNumber, Epoch, JobId, LabelModel, NoWorkReason, Numerics, Outcome,
+    Paused, ReleaseReason, Seed, StudyId, TrialNumber,
 };
 use tabsweep_server::store::{
-    ClaimKind, ClaimRef, Credit, Heard, NextLease, Sample, Store, StoreError,
+    ClaimKind, ClaimRef, Credit, Heard, JobDefinition, JobPicture, NextLease, Sample, Store,
+    StoreError, StoredBundle,
 };
-use tabsweep_study::{EventKind, Extension, Scores, StudyState, TrialState};
+use tabsweep_study::{Chunk, EventKind, Extension, JobState, Scores, StudyState, TrialState};
+use tabsweep_vision::Description;
 
 use crate::support::{
     NOW, NUMERICS, POLICY, Place, SCORES, WORK, ask, claim, cluster, data, finished, hash, later,
@@ -44,6 +46,7 @@ contract! {
     events_have_no_gaps,
     a_newer_database_is_refused,
     plots_have_a_sample_and_always_the_best,
+    a_bundle_goes_when_no_job_needs_it,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -671,4 +674,96 @@ async fn plots_have_a_sample_and_always_the_best(place: Place) {
     assert_eq!(counts, [(500, 1), (501, 2)]);
     let ends = store.ends_since(study, later(12)).await.unwrap();
     assert_eq!(ends, [later(12), later(13)]);
+}
+
+/// A bundle by the hash `number` whose files are named by the hashes after it, but for the weights.
+fn bundle(number: u32, weights: u32) -> StoredBundle {
+    let description = include_str!("../../bundles/mobilenet_v1_0.75_192/model.toml");
+    StoredBundle {
+        sha256: hash(number),
+        description: Description::parse(description).unwrap(),
+        description_sha256: hash(number + 1),
+        labels_sha256: hash(number + 2),
+        weights: blob(weights),
+        classes: 2,
+        added: NOW,
+    }
+}
+
+fn blob(number: u32) -> BlobRef {
+    let sha256 = hash(number);
+    BlobRef { sha256, bytes: 1 }
+}
+
+async fn add_job(store: &Store, bundle: &StoredBundle) -> Result<JobId, StoreError> {
+    let definition = JobDefinition {
+        name: "j".to_owned(),
+        model: LabelModel::Bundle {
+            sha256: bundle.sha256.clone(),
+            classes: 2,
+            description: BlobRef {
+                sha256: bundle.description_sha256.clone(),
+                bytes: 1,
+            },
+            labels: BlobRef {
+                sha256: bundle.labels_sha256.clone(),
+                bytes: 1,
+            },
+            weights: bundle.weights.clone(),
+        },
+        model_name: "b".to_owned(),
+        top: 2,
+        seed: Seed(1),
+        numerics: NUMERICS,
+    };
+    store.add_pictures(&[(hash(99), 1)], NOW).await.unwrap();
+    let picture = JobPicture {
+        name: "p".to_owned(),
+        content: Ok(hash(99)),
+    };
+    let chunk = Chunk::new(ChunkNumber(0), 0, 1, false);
+    let chunks = [(chunk, 1)];
+    store
+        .add_job(&definition, 1.0, &[picture], &chunks, NOW)
+        .await
+}
+
+async fn a_bundle_goes_when_no_job_needs_it(place: Place) {
+    let store = place.open().await;
+    let (used, other) = (bundle(1000, 1010), bundle(1020, 1010));
+    for bundle in [&used, &other] {
+        store.add_bundle(bundle).await.unwrap();
+    }
+    let job = add_job(&store, &used).await.unwrap();
+    let refused = store.remove_bundle(&used.sha256).await;
+    assert!(matches!(refused, Err(StoreError::BundleInUse { job: found, .. }) if found == job));
+    let paused = store.put_job_into(job, JobState::Paused, NOW).await;
+    assert!(paused.is_ok() && store.remove_bundle(&used.sha256).await.is_err());
+
+    store
+        .put_job_into(job, JobState::Stopped, NOW)
+        .await
+        .unwrap();
+    let removed = store.remove_bundle(&used.sha256).await.unwrap();
+    // The names of classes are still the job's, the weights the other's.
+    assert_eq!(removed.unneeded, [hash(1001)]);
+    assert_eq!(removed.bundle, used);
+    let late = add_job(&store, &used).await;
+    assert!(matches!(late, Err(StoreError::NoBundle { .. })));
+    let removed = store.remove_bundle(&other.sha256).await.unwrap();
+    assert_eq!(removed.unneeded, [1021, 1022, 1010].map(hash));
+    let gone = store.remove_bundle(&other.sha256).await;
+    assert!(matches!(gone, Err(StoreError::NoBundle { .. })));
+
+    // A picture, and a part of a data set.
+    let training = data().training;
+    store.add_study(&study(1, ""), &data(), NOW).await.unwrap();
+    let shared = StoredBundle {
+        description_sha256: hash(99),
+        weights: training,
+        ..bundle(1030, 0)
+    };
+    store.add_bundle(&shared).await.unwrap();
+    let removed = store.remove_bundle(&shared.sha256).await.unwrap();
+    assert_eq!(removed.unneeded, [hash(1032)]);
 }

@@ -147,6 +147,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/bundles/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a pretrained model that no job needs which has not ended. */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @description What names it, 64 hexadecimal digits */
+                    sha256: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BundleView"];
+                    };
+                };
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Problem"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -2142,14 +2204,6 @@ export interface components {
             /** @enum {string} */
             activity: "labelling";
         });
-        /** @description What a model says of one picture. */
-        Answer: {
-            /** @description The likeliest classes, best first. */
-            labels: components["schemas"]["Label"][];
-        } | {
-            /** @description Why the picture can't be looked at. */
-            unreadable: string;
-        };
         BTreeMap: {
             [key: string]: boolean | number | string;
         };
@@ -2281,6 +2335,8 @@ export interface components {
              * @description The class; none for pictures that can't be read.
              */
             class?: number | null;
+            /** @description What it is called; its number where the model has no names. */
+            name?: string | null;
             /**
              * Format: int32
              * @description How many pictures.
@@ -2538,19 +2594,6 @@ export interface components {
              */
             workers: number;
         };
-        /** @description A class and how likely it is. */
-        Label: {
-            /**
-             * Format: int32
-             * @description The class, counted from 0.
-             */
-            class: number;
-            /**
-             * Format: float
-             * @description Its probability.
-             */
-            score: number;
-        };
         /** @description A chunk of pictures in a worker's hands. */
         Labelling: {
             /**
@@ -2707,6 +2750,29 @@ export interface components {
              */
             width: number;
         };
+        /** @description What a model says of one picture. */
+        NamedAnswer: {
+            /** @description The likeliest classes, best first. */
+            labels: components["schemas"]["NamedLabel"][];
+        } | {
+            /** @description Why the picture can't be looked at. */
+            unreadable: string;
+        };
+        /** @description A class, what it is called, and how likely it is. */
+        NamedLabel: {
+            /**
+             * Format: int32
+             * @description The class, counted from 0.
+             */
+            class: number;
+            /** @description Its name; its number where the model has none. */
+            name: string;
+            /**
+             * Format: float
+             * @description Its probability.
+             */
+            score: number;
+        };
         /** @description A job to be created. */
         NewJobBody: {
             model?: components["schemas"]["ModelBody"] | null;
@@ -2751,7 +2817,7 @@ export interface components {
         /** @description A picture with its labels. */
         PictureView: {
             /** @description What the model says of it. */
-            answer: components["schemas"]["Answer"];
+            answer: components["schemas"]["NamedAnswer"];
             /** @description Its name. */
             name: string;
             /**
