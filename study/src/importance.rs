@@ -149,6 +149,7 @@ mod tests {
             parameters,
             score,
             stopped_at,
+            rests: Vec::new(),
         }
     }
 

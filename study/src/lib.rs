@@ -31,7 +31,7 @@ pub use pruner::{Asha, Hyperband, Median, Pruner, PrunerError};
 pub use ranking::{Standing, rank};
 pub use rung::Rung;
 pub use sampler::{
-    Finished, Grid, GridError, GridSampler, History, RandomSampler, Sampler, SamplerKind,
+    Finished, Grid, GridError, GridSampler, History, RandomSampler, Rest, Sampler, SamplerKind,
     SobolSampler, TpeSampler, sampler, trial_seed,
 };
 pub use space::{

@@ -2,6 +2,7 @@
 //! seed, so that every server process suggests the same and a sweep can be replayed.
 
 mod grid;
+mod merit;
 mod parzen;
 mod permutation;
 mod sobol;
@@ -30,8 +31,19 @@ pub struct Finished {
     pub parameters: Parameters,
     /// Its score, in the unit of the study's objective.
     pub score: f64,
-    /// Where it was pruned or rests, the epochs it was trained for.
+    /// Where it was pruned or rests, the epochs it was trained for; 0 where it diverged.
     pub stopped_at: Option<u32>,
+    /// Where it has rested, earlier epochs first.
+    pub rests: Vec<Rest>,
+}
+
+/// A trial's score at a rung.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Rest {
+    /// Epochs done.
+    pub epoch: u32,
+    /// The score there, in the unit of the study's objective.
+    pub score: f64,
 }
 
 /// What a sampler may know.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tabsweep_protocol::{Parameters, TrialNumber};
 
 use crate::median::RunningMedian;
-use crate::{Direction, Event, EventKind, Finished, History, Objective, Rung};
+use crate::{Direction, Event, EventKind, Finished, History, Objective, Rest, Rung};
 
 /// What a pruner knows of one trial.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -141,7 +141,7 @@ impl Timeline {
                 }
             }
             EventKind::Diverged => {
-                self.observe(number, self.objective.worst(), None);
+                self.observe(number, self.objective.worst(), Some(0));
             }
             EventKind::Pruned { epoch, score } => {
                 self.leave_rung(number);
@@ -171,6 +171,7 @@ impl Timeline {
             parameters,
             score,
             stopped_at,
+            rests: Vec::new(),
         });
         true
     }
@@ -200,6 +201,11 @@ impl Timeline {
         self.leave_rung(number);
         let first = self.rests.get(&number).map_or(epoch, |rests| rests.first);
         self.rests.insert(number, Rests { first, last: epoch });
+        if let Some(&slot) = self.slots.get(&number) {
+            let rests = &mut self.finished[slot].rests;
+            rests.retain(|rest| rest.epoch < epoch);
+            rests.push(Rest { epoch, score });
+        }
         let loss = self.objective.direction().loss(score);
         let rungs = self.brackets.entry(first).or_default();
         rungs.entry(epoch).or_default().pause(number, loss);

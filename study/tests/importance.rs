@@ -43,6 +43,7 @@ fn check(
             parameters,
             score,
             stopped_at: None,
+            rests: Vec::new(),
         });
     let (finished, running) = (finished.collect::<Vec<_>>(), BTreeMap::new());
     let history = History {

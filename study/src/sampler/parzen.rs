@@ -1,6 +1,7 @@
 //! A density over settings: a mixture of one kernel around each known setting and one over all of them.
 //! A kernel is a product over the dimensions: a normal distribution within the unit interval for a
-//! number, a bump at one place for a choice.
+//! number, a bump at one place for a choice, and in each dimension a part that lies anywhere, so that
+//! a setting says something about those that differ from it in one hyper-parameter alone.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -10,14 +11,22 @@ use rand_chacha::ChaCha8Rng;
 const BANDWIDTH: f64 = 0.07;
 /// What all choices share beside those of the kernels, in settings.
 const ANY_CHOICE: f64 = 8.0;
+/// What all whole numbers of a range share, likewise. The fewer settings, the less each says about
+/// others: a mixture of few good ones reaches far, one of many others does not.
+const ANY_WHOLE: f64 = 2.0;
 /// Weight of the kernel over all settings, beside others whose weights are 1 in the mean.
 const PRIOR: f64 = 1.0;
+
+/// Widths from the centre beyond which a kernel counts as 0.
+const FARTHEST: f64 = 8.0;
 
 /// What a coordinate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Axis {
-    /// A share of the way, from 0 to 1.
-    Number,
+    /// A real number's share of the way, from 0 to 1.
+    Real,
+    /// A whole number's.
+    Whole,
     /// A place among so many.
     Choice(usize),
 }
@@ -29,8 +38,16 @@ pub(super) struct Parzen<'a> {
     sigma: f64,
     /// What each choice gets beside a kernel's own, in parts of that.
     any: f64,
+    /// The part of a kernel that lies anywhere, of real numbers and of whole ones.
+    tails: Tails,
     /// Of all kernels together.
     weight: f64,
+}
+
+#[derive(Clone, Copy)]
+struct Tails {
+    real: f64,
+    whole: f64,
 }
 
 /// What lies around one setting.
@@ -43,10 +60,15 @@ struct Kernel {
 }
 
 impl<'a> Parzen<'a> {
-    /// Around these points, each with a weight and with a coordinate for each of `axes`.
-    pub(super) fn new(points: Vec<(f64, Vec<f64>)>, axes: &'a [Axis]) -> Self {
+    /// Around these points, each with a weight and with a coordinate for each of `axes`. Of each
+    /// kernel, `tail` lies anywhere on the axis of a real number.
+    pub(super) fn new(points: Vec<(f64, Vec<f64>)>, axes: &'a [Axis], tail: f64) -> Self {
         let sigma = bandwidth(points.len(), axes.len());
         let any = ANY_CHOICE / (points.len() as f64 + 1.0);
+        let tails = Tails {
+            real: tail,
+            whole: ANY_WHOLE / (points.len() as f64 + ANY_WHOLE),
+        };
         let kernels = points.into_iter().map(|(weight, center)| {
             let peak = center.iter().map(|mean| peak(*mean, sigma)).collect();
             Kernel {
@@ -62,6 +84,7 @@ impl<'a> Parzen<'a> {
             axes,
             sigma,
             any,
+            tails,
             weight,
         }
     }
@@ -78,17 +101,19 @@ impl<'a> Parzen<'a> {
             let mean = kernel.map_or(f64::NAN, |kernel| kernel.center[place]);
             match *axis {
                 Axis::Choice(count) => self.draw_choice(mean, count, rng),
-                Axis::Number => self.draw_number(mean, rng),
+                Axis::Real => self.draw_number(mean, self.tails.real, rng),
+                Axis::Whole => self.draw_number(mean, self.tails.whole, rng),
             }
         };
         self.axes.iter().enumerate().map(coordinate).collect()
     }
 
-    fn draw_number(&self, mean: f64, rng: &mut ChaCha8Rng) -> f64 {
+    fn draw_number(&self, mean: f64, tail: f64, rng: &mut ChaCha8Rng) -> f64 {
+        let share: f64 = rng.random();
+        if mean.is_nan() || share < tail {
+            return rng.random();
+        }
         loop {
-            if mean.is_nan() {
-                return rng.random();
-            }
             // Box and Muller, 1958.
             let (radius, angle): (f64, f64) = (rng.random(), rng.random());
             let radius = libm::sqrt(-2.0 * libm::log(1.0 - radius));
@@ -123,27 +148,34 @@ impl<'a> Parzen<'a> {
 
     fn density(&self, kernel: &Kernel, at: &[f64]) -> f64 {
         let mut product = kernel.weight;
-        let mut squares = 0.0;
         for (place, axis) in self.axes.iter().enumerate() {
             let (mean, at) = (kernel.center[place], at[place]);
             if at.is_nan() {
                 continue;
             }
-            match *axis {
-                Axis::Choice(count) if mean.is_nan() => product /= count as f64,
+            let number = |tail: f64| match mean.is_nan() {
+                true => 1.0,
+                false => tail + (1.0 - tail) * self.bell(mean, kernel.peak[place], at),
+            };
+            product *= match *axis {
+                Axis::Choice(count) if mean.is_nan() => 1.0 / count as f64,
                 Axis::Choice(count) => {
                     let own = if mean == at { 1.0 } else { 0.0 };
-                    product *= (own + self.any) / (1.0 + self.any * count as f64);
+                    (own + self.any) / (1.0 + self.any * count as f64)
                 }
-                Axis::Number if mean.is_nan() => {}
-                Axis::Number => {
-                    let distance = (at - mean) / self.sigma;
-                    squares += distance * distance;
-                    product *= kernel.peak[place];
-                }
-            }
+                Axis::Real => number(self.tails.real),
+                Axis::Whole => number(self.tails.whole),
+            };
         }
-        product * libm::exp(-0.5 * squares)
+        product
+    }
+
+    fn bell(&self, mean: f64, peak: f64, at: f64) -> f64 {
+        let distance = (at - mean) / self.sigma;
+        match distance.abs() < FARTHEST {
+            true => peak * libm::exp(-0.5 * distance * distance),
+            false => 0.0,
+        }
     }
 }
 

@@ -81,7 +81,7 @@ mod learning {
         assert_eq!(setting, expected);
     }
 
-    const GOLDEN_TPE: &str = r#"{"fixed": 3, "learning_rate": 0.00016386662575008413, "log": 1,
+    const GOLDEN_TPE: &str = r#"{"fixed": 3, "learning_rate": 0.00010205704424539998, "log": 1,
         "step": -4, "which": "b"}"#;
 
     fn finished(number: u32, space: &Space, score: f64) -> Finished {
@@ -95,6 +95,7 @@ mod learning {
             parameters: RandomSampler.suggest(space, nothing, Seed(9), TrialNumber(number)),
             score,
             stopped_at: number.is_multiple_of(3).then_some(1 + number % 2),
+            rests: Vec::new(),
         }
     }
 
@@ -156,6 +157,7 @@ mod learning {
                     parameters,
                     score,
                     stopped_at: None,
+                    rests: Vec::new(),
                 });
             }
             finished

@@ -2,13 +2,13 @@
 //! al., "Algorithms for Hyper-Parameter Optimization", 2011), multivariate as in BOHB (Falkner et al.,
 //! 2018).
 
-use std::cmp::{Ordering, Reverse};
-
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tabsweep_protocol::{Parameters, Seed, TrialNumber, Value};
 
 use super::{
-    Finished, History, Purpose, Sampler, SobolSampler,
+    History, Purpose, Sampler, SobolSampler,
+    merit::best,
     parzen::{Axis, Parzen},
     stream,
 };
@@ -23,11 +23,20 @@ const MOST_GOOD: usize = 25;
 const MOST_OTHERS: usize = 500;
 /// Settings that are drawn from those like the good ones, to take the most promising.
 const CANDIDATES: usize = 64;
+/// The part of every kernel that lies anywhere on a real number's axis.
+const TAIL: f64 = 0.1;
+/// That of the good ones when a suggestion explores; the others then have none.
+const EXPLORING_TAIL: f64 = 0.2;
+/// The share of all trials that may come after the best before a suggestion explores.
+const PATIENCE: f64 = 0.1;
 
-/// Learns from trials that have a score, also from those that rest or were pruned: they come after
-/// those that are whole, and among them whoever came farther comes first. Trials under way count as
-/// bad, so that workers at the same time try different things (the constant liar of Ginsbourger et
-/// al., "Kriging Is Well-Suited to Parallelize Optimization", 2010).
+/// Learns from trials that have a score, also from those that rest or were pruned. Trials under way
+/// count as bad, so that workers at the same time try different things (the constant liar of
+/// Ginsbourger et al., "Kriging Is Well-Suited to Parallelize Optimization", 2010).
+///
+/// The longer ago the best was found, the more suggestions explore: for those the good trials reach
+/// farther and the others keep nobody away but from where they are. Without that, a search holds on
+/// to a good region beside a better one.
 #[derive(Clone, Copy, Debug)]
 pub struct TpeSampler;
 
@@ -47,17 +56,23 @@ impl Sampler for TpeSampler {
         if history.finished.len() < STARTUP_TRIALS || view.axes.is_empty() {
             return SobolSampler.suggest(space, history, seed, number);
         }
-        let (good, others) = split(history);
-        let others = others.into_iter().map(|setting| (1.0, view.point(setting)));
-        let good = weights(good.len())
-            .zip(good)
-            .map(|(weight, setting)| (weight, view.point(setting)));
+        let mut rng = stream(seed, number, Purpose::Setting);
+        let split = Split::of(history);
+        let explores = rng.random::<f64>() < (split.since_best - PATIENCE) / (1.0 - PATIENCE);
+        let (good_tail, others_tail) = match explores {
+            true => (EXPLORING_TAIL, 0.0),
+            false => (TAIL, TAIL),
+        };
+        let others = split.others.into_iter();
+        let others = others.map(|setting| (1.0, view.point(setting)));
+        let good = weights(split.good.len()).zip(split.good);
+        let good = good.map(|(weight, setting)| (weight, view.point(setting)));
         let search = Search {
-            good: Parzen::new(good.collect(), &view.axes),
-            others: Parzen::new(others.collect(), &view.axes),
+            good: Parzen::new(good.collect(), &view.axes, good_tail),
+            others: Parzen::new(others.collect(), &view.axes, others_tail),
             view: &view,
         };
-        search.most_promising(&mut stream(seed, number, Purpose::Setting))
+        search.most_promising(&mut rng)
     }
 }
 
@@ -92,7 +107,8 @@ impl<'a> View<'a> {
                     continue;
                 }
                 Distribution::Categorical { choices } => Axis::Choice(choices.values().len()),
-                Distribution::Float(_) | Distribution::Int(_) => Axis::Number,
+                Distribution::Float(_) => Axis::Real,
+                Distribution::Int(_) => Axis::Whole,
             };
             view.axes.push(axis);
             view.dimensions.push((name, distribution));
@@ -140,39 +156,42 @@ fn value(distribution: &Distribution, coordinate: f64) -> Value {
     }
 }
 
-/// The settings of the good trials, the best first, and those of the others or an even choice of them.
-fn split(history: History<'_>) -> (Vec<&Parameters>, Vec<&Parameters>) {
-    let mut ranked: Vec<&Finished> = history.finished.iter().collect();
-    let good = (GOOD_SHARE * ranked.len() as f64).ceil() as usize;
-    let good = good.clamp(1, MOST_GOOD).min(ranked.len());
-    let by_merit = |a: &&Finished, b: &&Finished| merit_order(history, a, b);
-    // No more is put in order than has to be: there may be many trials.
-    ranked.select_nth_unstable_by(good - 1, by_merit);
-    ranked.truncate(good);
-    ranked.sort_unstable_by(by_merit);
-    let last = ranked[good - 1];
-    let others = history.finished.iter();
-    let others = others.filter(|trial| merit_order(history, trial, last) == Ordering::Greater);
-    let count = history.finished.len() - good + history.running.len();
-    let stride = count.div_ceil(MOST_OTHERS).max(1);
-    let others = others.map(|trial| &trial.parameters);
-    (
-        ranked.iter().map(|trial| &trial.parameters).collect(),
-        others
-            .chain(history.running.values())
-            .step_by(stride)
-            .collect(),
-    )
+/// What the history says of settings.
+struct Split<'a> {
+    /// Of the good trials, the best first.
+    good: Vec<&'a Parameters>,
+    /// Of the others, or an even choice of them.
+    others: Vec<&'a Parameters>,
+    /// The share of all trials that came after the best.
+    since_best: f64,
 }
 
-/// The better trial first.
-fn merit_order(history: History<'_>, a: &Finished, b: &Finished) -> Ordering {
-    let reach = |trial: &Finished| Reverse(trial.stopped_at.unwrap_or(u32::MAX));
-    let loss = |trial: &Finished| history.direction.loss(trial.score);
-    reach(a)
-        .cmp(&reach(b))
-        .then(loss(a).total_cmp(&loss(b)))
-        .then(a.number.cmp(&b.number))
+impl<'a> Split<'a> {
+    /// At least one trial has finished.
+    fn of(history: History<'a>) -> Self {
+        let finished = history.finished;
+        let good = (GOOD_SHARE * finished.len() as f64).ceil() as usize;
+        let good = best(history, good.clamp(1, MOST_GOOD));
+        let mut is_good = vec![false; finished.len()];
+        good.iter().for_each(|place| is_good[*place] = true);
+        let others = finished.iter().zip(is_good);
+        let others = others.filter(|(_, is_good)| !is_good);
+        let count = finished.len() - good.len() + history.running.len();
+        let stride = count.div_ceil(MOST_OTHERS).max(1);
+        let since_best = finished.len() - 1 - good[0];
+        Self {
+            others: others
+                .map(|(trial, _)| &trial.parameters)
+                .chain(history.running.values())
+                .step_by(stride)
+                .collect(),
+            good: good
+                .into_iter()
+                .map(|place| &finished[place].parameters)
+                .collect(),
+            since_best: since_best as f64 / finished.len() as f64,
+        }
+    }
 }
 
 /// What is looked for, and by what.

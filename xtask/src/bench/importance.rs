@@ -92,6 +92,7 @@ fn told(recorded: &Recorded, trials: u32) -> Told {
             number,
             parameters,
             stopped_at: None,
+            rests: Vec::new(),
         }
     };
     let finished: Vec<Finished> = (0..trials).map(trial).collect();

@@ -2,6 +2,7 @@
 //! 256 random settings reach. Trains nothing: curves are looked up in a recorded table. Decides who
 //! is compared, over which seeds, and what counts: epochs of all trials, whatever became of them.
 
+use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -32,6 +33,9 @@ pub struct PrunerOptions {
     /// Seeds per search
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
+    /// The first of them
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    first_seed: u64,
     /// Numbers of workers that train at the same time
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 10], value_parser = clap::value_parser!(u32).range(1..))]
     workers: Vec<u32>,
@@ -76,7 +80,8 @@ pub fn measure(workspace: &Workspace, options: &PrunerOptions) -> Result<(), Ben
     let recorded = Recorded::lenet(workspace)?;
     let space = recorded.space().expect("the grid's values are in order");
     let bench = Bench { recorded, space };
-    let mark = bench.mark(options.seeds);
+    let seeds = options.first_seed..options.first_seed + options.seeds;
+    let mark = bench.mark(seeds.clone());
     println!(
         "{RANDOM_SETTINGS} random settings reach {:.2} % (median of {} seeds); whole trainings to reach it:",
         mark * 100.0,
@@ -89,7 +94,7 @@ pub fn measure(workspace: &Workspace, options: &PrunerOptions) -> Result<(), Ben
             ["median", "quartiles", "range", "not reached"].map(str::to_owned),
         );
         for search in searches() {
-            let outcome = bench.search(&search, workers, mark, options.seeds);
+            let outcome = bench.search(&search, workers, mark, seeds.clone());
             table.add(&search.name(), outcome.cells());
             outcomes.push(outcome);
         }
@@ -107,6 +112,7 @@ pub fn measure(workspace: &Workspace, options: &PrunerOptions) -> Result<(), Ben
     println!("\n{table}");
     let report = json!({
         "machine": Machine::found([].into()),
+        "first_seed": options.first_seed,
         "mark_percent": mark * 100.0,
         "random_settings": RANDOM_SETTINGS,
         "searches": outcomes,
@@ -205,12 +211,12 @@ impl Bench {
     }
 
     /// What random search reaches without pruning. Its seeds are not those of the searches.
-    fn mark(&self, seeds: u64) -> f64 {
+    fn mark(&self, seeds: Range<u64>) -> f64 {
         let search = Search {
             sampler: SamplerKind::Random,
             pruner: Pruner::None,
         };
-        let best = (1..=seeds).map(|seed| {
+        let best = seeds.map(|seed| {
             let study = self.study(&search, u64::MAX - seed);
             let is_done = |simulation: &Simulation| simulation.full_trainings() >= RANDOM_SETTINGS;
             self.run(&study, 1, is_done).1
@@ -233,8 +239,8 @@ impl Bench {
         }
     }
 
-    fn search(&self, search: &Search, workers: u32, mark: f64, seeds: u64) -> Outcome {
-        let taken = (1..=seeds).map(|seed| {
+    fn search(&self, search: &Search, workers: u32, mark: f64, seeds: Range<u64>) -> Outcome {
+        let taken = seeds.map(|seed| {
             let study = self.study(search, seed);
             let is_done = |simulation: &Simulation| {
                 simulation.best() >= mark || simulation.full_trainings() >= LIMIT

@@ -50,6 +50,7 @@ impl Search {
                 score: function.loss(&parameters),
                 parameters,
                 stopped_at: None,
+                rests: Vec::new(),
             }));
         }
         let best = finished.iter().map(|trial| trial.score);

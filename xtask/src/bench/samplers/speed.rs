@@ -30,6 +30,7 @@ pub fn measured(trials: u32) -> BTreeMap<String, f64> {
         parameters: RandomSampler.suggest(&space, history(&[]), Seed(1), TrialNumber(number)),
         score: f64::from(number.wrapping_mul(2_654_435_761) >> 8),
         stopped_at: None,
+        rests: Vec::new(),
     };
     let finished: Vec<Finished> = (0..trials).map(trial).collect();
     let kinds = [
