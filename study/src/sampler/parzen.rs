@@ -13,12 +13,21 @@ const BANDWIDTH: f64 = 0.07;
 const ANY_CHOICE: f64 = 8.0;
 /// What all whole numbers of a range share, likewise. The fewer settings, the less each says about
 /// others: a mixture of few good ones reaches far, one of many others does not.
-const ANY_WHOLE: f64 = 2.0;
+const ANY_WHOLE: f64 = 4.0;
 /// Weight of the kernel over all settings, beside others whose weights are 1 in the mean.
 const PRIOR: f64 = 1.0;
 
 /// Widths from the centre beyond which a kernel counts as 0.
 const FARTHEST: f64 = 8.0;
+
+/// How far kernels reach.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reach {
+    /// Their width, in parts of what their number asks for.
+    pub(super) width: f64,
+    /// The part of each that lies anywhere on the axis of a real number.
+    pub(super) tail: f64,
+}
 
 /// What a coordinate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,13 +69,12 @@ struct Kernel {
 }
 
 impl<'a> Parzen<'a> {
-    /// Around these points, each with a weight and with a coordinate for each of `axes`. Of each
-    /// kernel, `tail` lies anywhere on the axis of a real number.
-    pub(super) fn new(points: Vec<(f64, Vec<f64>)>, axes: &'a [Axis], tail: f64) -> Self {
-        let sigma = bandwidth(points.len(), axes.len());
+    /// Around these points, each with a weight and with a coordinate for each of `axes`.
+    pub(super) fn new(points: Vec<(f64, Vec<f64>)>, axes: &'a [Axis], reach: Reach) -> Self {
+        let sigma = reach.width * bandwidth(points.len(), axes.len());
         let any = ANY_CHOICE / (points.len() as f64 + 1.0);
         let tails = Tails {
-            real: tail,
+            real: reach.tail,
             whole: ANY_WHOLE / (points.len() as f64 + ANY_WHOLE),
         };
         let kernels = points.into_iter().map(|(weight, center)| {

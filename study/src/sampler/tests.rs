@@ -81,8 +81,8 @@ mod learning {
         assert_eq!(setting, expected);
     }
 
-    const GOLDEN_TPE: &str = r#"{"fixed": 3, "learning_rate": 0.00010205704424539998, "log": 1,
-        "step": -4, "which": "b"}"#;
+    const GOLDEN_TPE: &str = r#"{"fixed": 3, "learning_rate": 0.000571807008189235, "log": 1,
+        "sometimes": 0.4384093322880426, "step": 0, "which": true}"#;
 
     fn finished(number: u32, space: &Space, score: f64) -> Finished {
         let nothing = History {

@@ -9,7 +9,7 @@ use tabsweep_protocol::{Parameters, Seed, TrialNumber, Value};
 use super::{
     History, Purpose, Sampler, SobolSampler,
     merit::best,
-    parzen::{Axis, Parzen},
+    parzen::{Axis, Parzen, Reach},
     stream,
 };
 use crate::{Distribution, Space};
@@ -23,10 +23,21 @@ const MOST_GOOD: usize = 25;
 const MOST_OTHERS: usize = 500;
 /// Settings that are drawn from those like the good ones, to take the most promising.
 const CANDIDATES: usize = 64;
-/// The part of every kernel that lies anywhere on a real number's axis.
-const TAIL: f64 = 0.1;
-/// That of the good ones when a suggestion explores; the others then have none.
-const EXPLORING_TAIL: f64 = 0.2;
+/// How far kernels reach when a suggestion stays with what is known.
+const NEAR: Reach = Reach {
+    width: 1.0,
+    tail: 0.1,
+};
+/// How far those of the good trials reach when it explores.
+const FAR: Reach = Reach {
+    width: 2.0,
+    tail: 0.2,
+};
+/// How far those of the others reach then.
+const NOT_BEYOND: Reach = Reach {
+    width: 2.0,
+    tail: 0.0,
+};
 /// The share of all trials that may come after the best before a suggestion explores.
 const PATIENCE: f64 = 0.1;
 
@@ -34,8 +45,8 @@ const PATIENCE: f64 = 0.1;
 /// count as bad, so that workers at the same time try different things (the constant liar of
 /// Ginsbourger et al., "Kriging Is Well-Suited to Parallelize Optimization", 2010).
 ///
-/// The longer ago the best was found, the more suggestions explore: for those the good trials reach
-/// farther and the others keep nobody away but from where they are. Without that, a search holds on
+/// The longer ago the best was found, the more suggestions explore: there the good trials reach
+/// farther, and the others keep nobody away but from around themselves. Without that, a search holds on
 /// to a good region beside a better one.
 #[derive(Clone, Copy, Debug)]
 pub struct TpeSampler;
@@ -59,17 +70,17 @@ impl Sampler for TpeSampler {
         let mut rng = stream(seed, number, Purpose::Setting);
         let split = Split::of(history);
         let explores = rng.random::<f64>() < (split.since_best - PATIENCE) / (1.0 - PATIENCE);
-        let (good_tail, others_tail) = match explores {
-            true => (EXPLORING_TAIL, 0.0),
-            false => (TAIL, TAIL),
+        let (reach, others_reach) = match explores {
+            true => (FAR, NOT_BEYOND),
+            false => (NEAR, NEAR),
         };
         let others = split.others.into_iter();
         let others = others.map(|setting| (1.0, view.point(setting)));
         let good = weights(split.good.len()).zip(split.good);
         let good = good.map(|(weight, setting)| (weight, view.point(setting)));
         let search = Search {
-            good: Parzen::new(good.collect(), &view.axes, good_tail),
-            others: Parzen::new(others.collect(), &view.axes, others_tail),
+            good: Parzen::new(good.collect(), &view.axes, reach),
+            others: Parzen::new(others.collect(), &view.axes, others_reach),
             view: &view,
         };
         search.most_promising(&mut rng)
