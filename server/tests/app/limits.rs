@@ -77,7 +77,7 @@ async fn a_second_socket_of_the_same_worker_replaces_the_first() {
 async fn one_address_has_so_many_sockets_and_no_more() {
     let server = TestServer::empty().await;
     let mut workers = Vec::new();
-    for number in 0..8 {
+    for number in 0..12 {
         workers.push(server.worker(&format!("worker {number}")).await);
     }
     let url = format!("ws://{}/api/work", server.address);

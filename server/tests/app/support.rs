@@ -269,7 +269,7 @@ async fn open(folder: &Path, clock: Clock) -> SharedApp {
     };
     let settings = Settings {
         policy: POLICY,
-        sockets_per_address: 8,
+        sockets_per_address: 12,
         ..Settings::default()
     };
     App::new(
