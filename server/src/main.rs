@@ -93,7 +93,7 @@ struct ServeArgs {
     /// The same after a restart of the server.
     #[arg(long, value_name = "SECS", default_value_t = Settings::default().restart_grace_secs)]
     restart_grace_secs: u32,
-    /// How often workers upload checkpoints.
+    /// How often workers upload checkpoints; less often where thousands are connected.
     #[arg(long, value_name = "SECS", default_value_t = Settings::default().checkpoint_secs)]
     checkpoint_secs: u32,
     /// How many leases of a trial may come to nothing before it counts as failed.
