@@ -1,6 +1,6 @@
 //! What all parts of a running server share, and the limits it was started with.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use tabsweep_protocol::{LeaseToken, Stop, StopReason, StudyId};
 use tabsweep_study::LeasePolicy;
@@ -178,9 +178,17 @@ impl App {
     /// # Errors
     /// The database failed.
     pub async fn workers(&self) -> Result<Vec<Connected>, StoreError> {
-        let mut workers = self.roster.connected();
-        workers.extend(self.store.workers_elsewhere().await?);
-        Ok(workers)
+        let mut workers = BTreeMap::new();
+        let elsewhere = self.store.workers_elsewhere().await?;
+        for worker in elsewhere.into_iter().chain(self.roster.connected()) {
+            let key = (worker.volunteer, worker.worker.clone());
+            // One that has just come from another server may be known there still.
+            let is_older = |known: &Connected| known.since > worker.since;
+            if !workers.get(&key).is_some_and(is_older) {
+                workers.insert(key, worker);
+            }
+        }
+        Ok(workers.into_values().collect())
     }
 
     /// Has whoever holds this lease told that it does so no longer, whichever server has the socket.

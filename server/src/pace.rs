@@ -3,7 +3,7 @@
 
 use crate::app::Settings;
 
-/// Reports of progress that the server hears per second, whoever speaks.
+/// Reports of progress that the server wants to hear per second.
 const REPORTS_PER_SEC: u32 = 2_000;
 /// Checkpoints that it takes per second; each is flushed to the disk.
 const CHECKPOINTS_PER_SEC: u32 = 100;
@@ -18,7 +18,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// With so many workers connected. A lease hears of its holder four times at least before it ends.
+    /// With so many workers connected when a lease is granted. The holder reports four times at least
+    /// before the lease would end.
     pub(crate) fn of(workers: usize, settings: Settings) -> Self {
         let workers = u32::try_from(workers).unwrap_or(u32::MAX);
         let most_silent = (settings.policy.lease_secs / 4).max(1);

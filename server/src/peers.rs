@@ -1,5 +1,6 @@
-//! What this server tells the others on its database, and what it does when they tell something. Told
-//! together a few times a second, because what is told is only that one should look.
+//! What this server tells the others on its database, and what it does when they tell something.
+//! Changes are told together a few times a second, because what is told is only that one should look;
+//! its workers every few seconds, in full.
 
 use std::{
     collections::BTreeSet,
@@ -9,15 +10,17 @@ use std::{
 };
 
 use tabsweep_protocol::{Stop, StudyId};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 use crate::{
     app::{App, SharedApp, ended},
+    roster::Connected,
     store::{Listener, Notice, StoreError},
 };
 
 const TOLD_EVERY: Duration = Duration::from_millis(300);
 const WORKERS_TOLD_EVERY: Duration = Duration::from_secs(2);
+const WORKERS_TOLD_AGAIN: Duration = Duration::from_secs(10);
 /// Most workers that the others are told of.
 const MOST_WORKERS: usize = 2_000;
 const RECONNECT_AFTER: Duration = Duration::from_secs(1);
@@ -113,20 +116,24 @@ async fn tell(app: &App) {
     }
 }
 
-/// Tells which workers are here, whenever that is no longer what was told.
+/// Tells which workers are here, whenever that is no longer what was told, and now and then: another
+/// server may have taken this one for dead for a while.
 async fn tell_workers(app: &App) {
     let mut ticks = interval(WORKERS_TOLD_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut told = None;
+    let mut told: Option<(Instant, Vec<Connected>)> = None;
     loop {
         ticks.tick().await;
         let mut workers = app.roster.connected();
         workers.truncate(MOST_WORKERS);
-        if told.as_ref() == Some(&workers) {
+        let is_known = |(since, told): &(Instant, Vec<Connected>)| {
+            since.elapsed() < WORKERS_TOLD_AGAIN && *told == workers
+        };
+        if told.as_ref().is_some_and(is_known) {
             continue;
         }
         match app.store.tell_workers(&workers).await {
-            Ok(()) => told = Some(workers),
+            Ok(()) => told = Some((Instant::now(), workers)),
             Err(error) => tracing::warn!("other servers can't be told of workers: {error}"),
         }
     }

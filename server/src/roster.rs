@@ -1,5 +1,5 @@
-//! Who is connected right now and what they are doing. In memory only: after a restart the workers
-//! come back by themselves.
+//! Who is connected to this server right now and what they are doing. Not stored: after a restart the
+//! workers come back by themselves.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -31,7 +31,7 @@ pub enum Order {
 
 /// A trial in a worker's hands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct InHand {
+pub struct TrialInHand {
     /// Under which lease.
     pub token: LeaseToken,
     /// The study.
@@ -69,7 +69,7 @@ pub struct Connected {
     /// Since when.
     pub since: Timestamp,
     /// The trial that it works on.
-    pub in_hand: Option<InHand>,
+    pub in_hand: Option<TrialInHand>,
     /// The pictures that it works on.
     pub labels: Option<LabelsInHand>,
 }
@@ -80,17 +80,26 @@ struct Present {
     worker: Connected,
     number: u64,
     orders: mpsc::Sender<Order>,
+    /// Uploaded under the lease in hand.
+    uploaded_bytes: u64,
 }
 
 /// Names a worker. Worker ids are public and chosen by the workers: a stranger who uses another's
 /// must not get its place.
 pub type RosterKey = (VolunteerId, WorkerId);
 
+/// Names a socket's place in the roster, from which a newer socket of the same worker pushes it.
+#[derive(Clone, Debug)]
+pub struct PlaceId {
+    key: RosterKey,
+    number: u64,
+}
+
 /// A socket's place in the roster.
 #[derive(Debug)]
 pub struct Place {
-    key: RosterKey,
-    number: u64,
+    /// Its name.
+    pub id: PlaceId,
     /// What the server wants of the socket.
     pub orders: mpsc::Receiver<Order>,
 }
@@ -98,11 +107,50 @@ pub struct Place {
 /// All connected workers.
 #[derive(Debug, Default)]
 pub struct Roster {
-    workers: Mutex<BTreeMap<RosterKey, Present>>,
-    /// Bytes uploaded under the leases on trials that are in hand here.
-    uploads: Mutex<BTreeMap<LeaseToken, u64>>,
+    workers: Mutex<Workers>,
     joined: AtomicU64,
     seats: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+#[derive(Debug, Default)]
+struct Workers {
+    present: BTreeMap<RosterKey, Present>,
+    /// Who has the lease on a trial with this token.
+    holders: BTreeMap<LeaseToken, RosterKey>,
+}
+
+impl Workers {
+    /// The worker at a place, if no newer socket has taken it.
+    fn at(&mut self, place: &PlaceId) -> Option<&mut Present> {
+        let present = self.present.get_mut(&place.key);
+        present.filter(|present| present.number == place.number)
+    }
+
+    /// Puts a trial into a worker's hands, or takes it out of them.
+    fn hand(&mut self, place: &PlaceId, in_hand: Option<TrialInHand>, uploaded_bytes: u64) {
+        let Some(present) = self.at(place) else {
+            return;
+        };
+        present.uploaded_bytes = uploaded_bytes;
+        let token = in_hand.as_ref().map(|in_hand| in_hand.token.clone());
+        let before = std::mem::replace(&mut present.worker.in_hand, in_hand);
+        self.forget(before.as_ref());
+        if let Some(token) = token {
+            self.holders.insert(token, place.key.clone());
+        }
+    }
+
+    fn forget(&mut self, in_hand: Option<&TrialInHand>) {
+        if let Some(in_hand) = in_hand {
+            self.holders.remove(&in_hand.token);
+        }
+    }
+
+    /// Who has this lease on a trial.
+    fn holder(&mut self, lease: &LeaseToken) -> Option<&mut Present> {
+        let key = self.holders.get(lease)?;
+        self.present.get_mut(key)
+    }
 }
 
 /// One of the sockets that an address may have, from its first byte to its last.
@@ -150,35 +198,34 @@ impl Roster {
             worker: connected,
             number,
             orders,
+            uploaded_bytes: 0,
         };
         let key = (volunteer, worker);
-        let older = self.lock().insert(key.clone(), present);
-        if let Some(older) = older {
-            self.forget_uploads(older.worker.in_hand.as_ref());
+        let mut workers = self.lock();
+        if let Some(older) = workers.present.insert(key.clone(), present) {
+            workers.forget(older.worker.in_hand.as_ref());
             // A full channel belongs to a socket that will notice by itself.
             let _ = older.orders.try_send(Order::Replaced);
         }
         Place {
-            key,
-            number,
+            id: PlaceId { key, number },
             orders: receiver,
         }
     }
 
     /// Whether no newer socket has taken the place.
-    pub fn is_current(&self, place: &Place) -> bool {
-        self.lock()
-            .get(&place.key)
-            .is_some_and(|present| present.number == place.number)
+    pub fn is_current(&self, place: &PlaceId) -> bool {
+        self.lock().at(place).is_some()
     }
 
     /// A socket has closed; a newer one of the same worker stays.
-    pub fn leave(&self, place: &Place) {
-        if !self.is_current(place) {
-            return;
+    pub fn leave(&self, place: &PlaceId) {
+        let mut workers = self.lock();
+        if workers.at(place).is_some()
+            && let Some(left) = workers.present.remove(&place.key)
+        {
+            workers.forget(left.worker.in_hand.as_ref());
         }
-        let left = self.lock().remove(&place.key);
-        self.forget_uploads(left.and_then(|left| left.worker.in_hand).as_ref());
     }
 
     /// A seat for one more socket from `address`, if it has fewer than `most`.
@@ -195,79 +242,69 @@ impl Roster {
         })
     }
 
-    /// Notes what a worker works on, and how many bytes have been uploaded under that lease.
-    pub fn works_on(&self, key: &RosterKey, in_hand: InHand, uploaded_bytes: u64) {
-        let token = in_hand.token.clone();
-        self.hand(key, Some(in_hand));
-        lock(&self.uploads).insert(token, uploaded_bytes);
-    }
-
-    /// Notes that a worker works on nothing.
-    pub fn rests(&self, key: &RosterKey) {
-        self.hand(key, None);
-        self.labels(key, None);
-    }
-
-    fn hand(&self, key: &RosterKey, in_hand: Option<InHand>) {
-        let mut workers = self.lock();
-        let present = workers.get_mut(key);
-        let before = present.map(|present| std::mem::replace(&mut present.worker.in_hand, in_hand));
-        drop(workers);
-        self.forget_uploads(before.flatten().as_ref());
-    }
-
-    /// The bytes uploaded so far under a lease on a trial, if that is in hand here.
-    pub fn uploaded_bytes(&self, lease: &LeaseToken) -> Option<u64> {
-        lock(&self.uploads).get(lease).copied()
-    }
-
-    /// Notes that bytes have been uploaded.
-    pub fn uploaded(&self, lease: &LeaseToken, bytes: u64) {
-        if let Some(uploaded) = lock(&self.uploads).get_mut(lease) {
-            *uploaded += bytes;
-        }
-    }
-
-    fn forget_uploads(&self, in_hand: Option<&InHand>) {
-        if let Some(in_hand) = in_hand {
-            lock(&self.uploads).remove(&in_hand.token);
-        }
+    /// Notes which trial a worker trains, and how many bytes have been uploaded under that lease.
+    pub fn trains(&self, place: &PlaceId, in_hand: TrialInHand, uploaded_bytes: u64) {
+        self.lock().hand(place, Some(in_hand), uploaded_bytes);
     }
 
     /// Notes how far a worker is.
-    pub fn progressed(&self, key: &RosterKey, progress: Progress) {
+    pub fn progressed(&self, place: &PlaceId, progress: Progress) {
         let mut workers = self.lock();
-        if let Some(in_hand) = workers
-            .get_mut(key)
-            .and_then(|present| present.worker.in_hand.as_mut())
-            && in_hand.token == progress.lease
-        {
+        let in_hand = workers.at(place).and_then(|at| at.worker.in_hand.as_mut());
+        if let Some(in_hand) = in_hand.filter(|in_hand| in_hand.token == progress.lease) {
             in_hand.progress = Some(progress);
         }
     }
 
     /// Notes which pictures a worker labels.
-    pub fn labels(&self, key: &RosterKey, in_hand: Option<LabelsInHand>) {
-        if let Some(present) = self.lock().get_mut(key) {
-            present.worker.labels = in_hand;
+    pub fn labels(&self, place: &PlaceId, in_hand: LabelsInHand) {
+        if let Some(present) = self.lock().at(place) {
+            present.worker.labels = Some(in_hand);
         }
     }
 
     /// Notes how far a worker is with its pictures.
-    pub fn label_progressed(&self, key: &RosterKey, progress: LabelProgress) {
+    pub fn label_progressed(&self, place: &PlaceId, progress: LabelProgress) {
         let mut workers = self.lock();
-        if let Some(in_hand) = workers
-            .get_mut(key)
-            .and_then(|present| present.worker.labels.as_mut())
-            && in_hand.token == progress.lease
-        {
+        let in_hand = workers.at(place).and_then(|at| at.worker.labels.as_mut());
+        if let Some(in_hand) = in_hand.filter(|in_hand| in_hand.token == progress.lease) {
             in_hand.progress = Some(progress);
+        }
+    }
+
+    /// Notes that a worker has nothing in hand.
+    pub fn rests(&self, place: &PlaceId) {
+        let mut workers = self.lock();
+        workers.hand(place, None, 0);
+        if let Some(present) = workers.at(place) {
+            present.worker.labels = None;
+        }
+    }
+
+    /// The bytes uploaded so far under a lease on a trial, if that is in hand here. Bytes that are no
+    /// longer kept may be among them.
+    pub fn uploaded_bytes(&self, lease: &LeaseToken) -> Option<u64> {
+        let mut workers = self.lock();
+        workers.holder(lease).map(|holder| holder.uploaded_bytes)
+    }
+
+    /// Notes that bytes have been uploaded.
+    pub fn uploaded(&self, lease: &LeaseToken, bytes: u64) {
+        if let Some(holder) = self.lock().holder(lease) {
+            holder.uploaded_bytes += bytes;
+        }
+    }
+
+    /// Notes how many of the bytes uploaded are still kept.
+    pub fn keeps(&self, lease: &LeaseToken, bytes: u64) {
+        if let Some(holder) = self.lock().holder(lease) {
+            holder.uploaded_bytes = bytes;
         }
     }
 
     /// Has a message sent to a worker, if it is connected.
     pub fn tell(&self, key: &RosterKey, message: ServerMessage) {
-        if let Some(present) = self.lock().get(key) {
+        if let Some(present) = self.lock().present.get(key) {
             let _ = present.orders.try_send(Order::Send(message));
         }
     }
@@ -275,13 +312,15 @@ impl Roster {
     /// Has whoever holds this lease told that it does so no longer.
     pub fn stop(&self, lease: &LeaseToken, reason: StopReason) {
         let workers = self.lock();
-        let holds = |present: &&Present| {
-            let worker = &present.worker;
-            let trial = worker.in_hand.as_ref().map(|in_hand| &in_hand.token);
-            let chunk = worker.labels.as_ref().map(|labels| &labels.token);
-            trial == Some(lease) || chunk == Some(lease)
+        let labels_it = |present: &&Present| {
+            let labels = present.worker.labels.as_ref();
+            labels.is_some_and(|labels| labels.token == *lease)
         };
-        if let Some(holder) = workers.values().find(holds) {
+        let holder = match workers.holders.get(lease).cloned() {
+            Some(key) => workers.present.get(&key),
+            None => workers.present.values().find(labels_it),
+        };
+        if let Some(holder) = holder {
             let lease = lease.clone();
             // A full channel belongs to a socket that learns it at its next report.
             let _ = holder.orders.try_send(Order::Stop(Stop { lease, reason }));
@@ -290,19 +329,17 @@ impl Roster {
 
     /// How many workers are connected.
     pub fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().present.len()
     }
 
     /// Everybody, in order of their ids.
     pub fn connected(&self) -> Vec<Connected> {
         let workers = self.lock();
-        workers
-            .values()
-            .map(|present| present.worker.clone())
-            .collect()
+        let present = workers.present.values();
+        present.map(|present| present.worker.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<RosterKey, Present>> {
+    fn lock(&self) -> MutexGuard<'_, Workers> {
         lock(&self.workers)
     }
 }
@@ -310,4 +347,63 @@ impl Roster {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing here can panic half-way through a change.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(digit: &str) -> LeaseToken {
+        digit.repeat(32).parse().unwrap()
+    }
+
+    fn in_hand(token: LeaseToken) -> TrialInHand {
+        TrialInHand {
+            token,
+            study: StudyId(1),
+            trial: TrialNumber(2),
+            attempt: 1,
+            progress: None,
+        }
+    }
+
+    fn join(roster: &Roster) -> Place {
+        let worker = "00000000000000aa".parse().unwrap();
+        roster.join(worker, (VolunteerId(7), "ada".to_owned()), Timestamp(0))
+    }
+
+    #[test]
+    fn uploads_are_counted_while_the_trial_is_in_hand() {
+        let roster = Roster::default();
+        let place = join(&roster);
+        roster.uploaded(&token("a"), 5);
+        assert_eq!(roster.uploaded_bytes(&token("a")), None);
+        roster.trains(&place.id, in_hand(token("a")), 3);
+        roster.uploaded(&token("a"), 5);
+        assert_eq!(roster.uploaded_bytes(&token("a")), Some(8));
+        roster.keeps(&token("a"), 1);
+        assert_eq!(roster.uploaded_bytes(&token("a")), Some(1));
+        roster.trains(&place.id, in_hand(token("b")), 0);
+        assert_eq!(roster.uploaded_bytes(&token("a")), None);
+        roster.rests(&place.id);
+        assert_eq!(roster.uploaded_bytes(&token("b")), None);
+    }
+
+    #[test]
+    fn a_socket_that_was_replaced_changes_nothing() {
+        let roster = Roster::default();
+        let mut older = join(&roster);
+        roster.trains(&older.id, in_hand(token("a")), 0);
+        let newer = join(&roster);
+        assert!(matches!(older.orders.try_recv(), Ok(Order::Replaced)));
+        roster.trains(&newer.id, in_hand(token("b")), 0);
+        roster.trains(&older.id, in_hand(token("c")), 0);
+        roster.rests(&older.id);
+        roster.leave(&older.id);
+        assert!(roster.is_current(&newer.id));
+        let held = ["a", "b", "c"].map(|digit| roster.uploaded_bytes(&token(digit)));
+        assert_eq!(held, [None, Some(0), None]);
+        roster.leave(&newer.id);
+        assert_eq!((roster.count(), roster.lock().holders.len()), (0, 0));
+    }
 }

@@ -31,7 +31,7 @@ use crate::{
     listener::Peer,
     pace::Pace,
     problem::Problem,
-    roster::{InHand, Order, Place, RosterKey, Seat},
+    roster::{Order, Place, PlaceId, Seat, TrialInHand},
     secret::{lease_token, sha256_hex},
     store::{Heard, Leased, NextLease, StoreError, StoredStudy, Volunteer},
     verification::{self, NUMERICS},
@@ -188,6 +188,7 @@ async fn converse(
         socket,
         volunteer,
         worker: hello.worker.clone(),
+        place: place.id.clone(),
         held: None,
         wants_work: false,
         told: None,
@@ -197,10 +198,10 @@ async fn converse(
         Ok(()) => End::Gone,
         Err(end) => end,
     };
-    if app.roster.is_current(&place) {
+    if app.roster.is_current(&place.id) {
         conversation.leave().await;
     }
-    app.roster.leave(&place);
+    app.roster.leave(&place.id);
     end
 }
 
@@ -226,6 +227,7 @@ struct Conversation<'a> {
     socket: &'a mut WebSocket,
     volunteer: Volunteer,
     worker: WorkerId,
+    place: PlaceId,
     held: Option<Held>,
     wants_work: bool,
     /// The reason that was last given for there being no work.
@@ -325,7 +327,7 @@ impl Conversation<'_> {
             .await
             .map_err(|error| trouble(&error))?;
         let (study, trial, attempt) = (lease.study, lease.number, lease.attempt);
-        let in_hand = InHand {
+        let in_hand = TrialInHand {
             token: token.clone(),
             study,
             trial,
@@ -346,7 +348,10 @@ impl Conversation<'_> {
                 self.told = None;
                 self.hand_out().await
             }
-            WorkerMessage::Progress(progress) => self.progressed(progress).await,
+            WorkerMessage::Progress(progress) => {
+                check_figures(&[progress.loss, progress.images_per_sec])?;
+                self.progressed(progress).await
+            }
             WorkerMessage::Epoch(epoch) => {
                 check_epoch(&epoch)?;
                 self.epoch_ended(epoch).await
@@ -356,7 +361,10 @@ impl Conversation<'_> {
                 self.checkpointed(checkpoint).await
             }
             WorkerMessage::Claim(claim) => self.claimed(claim).await,
-            WorkerMessage::LabelProgress(progress) => self.label_progressed(progress).await,
+            WorkerMessage::LabelProgress(progress) => {
+                check_figures(&[progress.images_per_sec])?;
+                self.label_progressed(progress).await
+            }
             WorkerMessage::Labelled(labelled) => self.labelled(labelled).await,
             WorkerMessage::Release(release) => self.released(release).await,
         }
@@ -407,7 +415,7 @@ impl Conversation<'_> {
         let Some(token) = trial.current_lease().map(|lease| lease.token.clone()) else {
             return Ok(());
         };
-        let in_hand = InHand {
+        let in_hand = TrialInHand {
             token: token.clone(),
             study: study.id,
             trial: trial.number,
@@ -432,7 +440,7 @@ impl Conversation<'_> {
         };
         self.app.study_changed(study);
         let token = progress.lease.clone();
-        self.app.roster.progressed(&self.key(), progress);
+        self.app.roster.progressed(&self.place, progress);
         if self.was_saved_lately() {
             return Ok(());
         }
@@ -587,23 +595,19 @@ impl Conversation<'_> {
         &mut self,
         token: LeaseToken,
         study: StudyId,
-        in_hand: InHand,
+        in_hand: TrialInHand,
         uploaded_bytes: u64,
         saved: Option<Instant>,
     ) {
         let roster = &self.app.roster;
-        roster.works_on(&self.key(), in_hand, uploaded_bytes);
+        roster.trains(&self.place, in_hand, uploaded_bytes);
         let work = HeldWork::Trial(study);
         self.held = Some(Held { token, work, saved });
     }
 
     fn let_go(&mut self) {
-        self.app.roster.rests(&self.key());
+        self.app.roster.rests(&self.place);
         self.held = None;
-    }
-
-    fn key(&self) -> RosterKey {
-        (self.volunteer.id, self.worker.clone())
     }
 
     fn holds(&self, token: &LeaseToken) -> bool {
@@ -691,6 +695,15 @@ fn check_step(step: u64) -> Result<(), End> {
         return Ok(());
     }
     let reason = format!("`step` is {step}, at most {MOST_STEPS} is taken");
+    Err(End::close(close::MALFORMED, reason))
+}
+
+/// JSON has no infinities, but numbers that are none in 32 bits.
+fn check_figures(figures: &[f32]) -> Result<(), End> {
+    if figures.iter().all(|figure| figure.is_finite()) {
+        return Ok(());
+    }
+    let reason = "a report's figures are out of range";
     Err(End::close(close::MALFORMED, reason))
 }
 

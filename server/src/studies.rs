@@ -71,6 +71,7 @@ pub async fn create(app: &App, text: &str) -> Result<StudyId, CreateError> {
 /// # Errors
 /// The data can't be had, or the database failed.
 pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyId, CreateError> {
+    let _nothing_is_deleted = app.data_lock.read().await;
     let data = prepare(app, study, dataset).await?;
     let id = app.store.add_study(study, &data, app.clock.now()).await?;
     app.work_may_exist();
@@ -83,6 +84,7 @@ pub async fn create_on(app: &App, study: &Study, dataset: &str) -> Result<StudyI
 /// # Errors
 /// The data can't be had, or the database failed.
 pub async fn create_first_on(app: &App, study: &Study, dataset: &str) -> Result<(), CreateError> {
+    let _nothing_is_deleted = app.data_lock.read().await;
     let data = prepare(app, study, dataset).await?;
     let now = app.clock.now();
     if let Some(id) = app.store.add_first_study(study, &data, now).await? {

@@ -18,6 +18,7 @@ use crate::{
     blobs::{BlobError, Blobs},
     jobs::{self, JobError, ModelChoice, NewJob},
     problem::Problem,
+    roster::Connected,
     store::{JobPicture, JobProgress, StoreError, StoredJob},
 };
 
@@ -130,9 +131,10 @@ fn one() -> f64 {
 #[utoipa::path(get, path = "/api/jobs", operation_id = "list_jobs", tag = "jobs",
     responses((status = 200, body = Vec<JobView>)))]
 pub(super) async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<JobView>>, Problem> {
+    let workers = app.workers().await?;
     let mut views = Vec::new();
     for job in app.store.jobs().await? {
-        views.push(view(&app, job).await?);
+        views.push(view(&app, job, &workers).await?);
     }
     Ok(Json(views))
 }
@@ -146,7 +148,7 @@ pub(super) async fn show(
     Path(id): Path<u32>,
 ) -> Result<Json<JobView>, Problem> {
     let job = find(&app, id).await?;
-    Ok(Json(view(&app, job).await?))
+    Ok(Json(view(&app, job, &app.workers().await?).await?))
 }
 
 /// Creates a labelling job of pictures that were uploaded before.
@@ -162,7 +164,10 @@ pub(super) async fn create(
     require_admin(&app, &headers)?;
     let id = jobs::create(&app, body.into_job()?).await?;
     let job = find(&app, id.0).await?;
-    Ok((StatusCode::CREATED, Json(view(&app, job).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(view(&app, job, &app.workers().await?).await?),
+    ))
 }
 
 /// Holds a job, lets it go on, ends it, or changes its weight.
@@ -197,7 +202,7 @@ pub(super) async fn change(
     }
     app.work_may_exist();
     let job = find(&app, id).await?;
-    Ok(Json(view(&app, job).await?))
+    Ok(Json(view(&app, job, &app.workers().await?).await?))
 }
 
 /// The pictures of a chunk, for the holder of a lease on it: each after its length, four bytes, the
@@ -305,10 +310,9 @@ pub(super) async fn find(app: &App, id: u32) -> Result<StoredJob, Problem> {
     job.ok_or_else(|| Problem::not_found(format!("there is no job {id}")))
 }
 
-async fn view(app: &App, job: StoredJob) -> Result<JobView, StoreError> {
+async fn view(app: &App, job: StoredJob, workers: &[Connected]) -> Result<JobView, StoreError> {
     let progress = app.store.job_progress(job.id).await?;
-    let connected = app.workers().await?;
-    let labels = connected.iter().filter_map(|worker| worker.labels.as_ref());
+    let labels = workers.iter().filter_map(|worker| worker.labels.as_ref());
     let labels: Vec<_> = labels.filter(|labels| labels.job == job.id).collect();
     let speeds = labels.iter().filter_map(|labels| labels.progress.as_ref());
     let images_per_sec = speeds

@@ -82,10 +82,10 @@ pub(super) async fn upload(
                 .await?
         }
         false => {
-            app.roster.uploaded(&token, blob.bytes);
             app.store
                 .add_upload(&token, &sha256, blob.bytes, now)
-                .await?
+                .await?;
+            app.roster.uploaded(&token, blob.bytes);
         }
     }
     Ok(StatusCode::NO_CONTENT)
@@ -93,19 +93,22 @@ pub(super) async fn upload(
 
 /// Whether a lease is one on a chunk, and what has been uploaded under it.
 async fn uploads_of(app: &App, token: &LeaseToken) -> Result<(bool, Uploads), StoreError> {
-    if let Some(bytes) = app.roster.uploaded_bytes(token) {
-        let trial_has_ended = false;
-        return Ok((
-            false,
-            Uploads {
-                trial_has_ended,
-                bytes,
-            },
-        ));
+    let counted = app.roster.uploaded_bytes(token);
+    // Beyond that it matters which of them are still kept.
+    if let Some(bytes) = counted.filter(|bytes| *bytes < QUOTA_BYTES) {
+        let uploads = Uploads {
+            trial_has_ended: false,
+            bytes,
+        };
+        return Ok((false, uploads));
     }
     match app.store.uploads_of(token).await {
         Err(StoreError::NoLease { .. }) => Ok((true, app.store.answers_of(token).await?)),
-        uploads => Ok((false, uploads?)),
+        uploads => {
+            let uploads = uploads?;
+            app.roster.keeps(token, uploads.bytes);
+            Ok((false, uploads))
+        }
     }
 }
 

@@ -67,7 +67,7 @@ impl Conversation<'_> {
             work: HeldWork::Chunk(in_hand.job),
             saved,
         });
-        self.app.roster.labels(&self.key(), Some(in_hand));
+        self.app.roster.labels(&self.place, in_hand);
     }
 
     async fn chunk_heard(&mut self, token: &LeaseToken) -> Result<(), crate::store::StoreError> {
@@ -83,7 +83,7 @@ impl Conversation<'_> {
         if self.job_of(&token).is_none() {
             return self.stop(token, StopReason::LeaseLost).await;
         }
-        self.app.roster.label_progressed(&self.key(), progress);
+        self.app.roster.label_progressed(&self.place, progress);
         if self.was_saved_lately() {
             return Ok(());
         }

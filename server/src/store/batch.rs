@@ -1,5 +1,6 @@
-//! Rows that nobody reads before their group is committed. They wait until then, and are written many
-//! in one statement: what costs most in a change is the way to the database and back.
+//! Rows that are to be written. They wait until somebody asks the database something, mostly until their
+//! group is committed, and are written many in one statement: what costs most in a change is the way to
+//! the database and back.
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
@@ -93,12 +94,14 @@ impl Kind {
         }
     }
 
-    /// Columns that name a row: of several with the same name the last one counts.
-    fn key(self) -> usize {
+    /// Columns that name a row, where of several with the same name the last one counts. Of others
+    /// there must not be two.
+    fn key(self) -> Option<usize> {
         match self {
-            Self::Trial | Self::Event | Self::Upload => 2,
-            Self::Lease | Self::LeaseEnd => 1,
-            Self::Epoch => 3,
+            Self::Trial | Self::Upload => Some(2),
+            Self::LeaseEnd => Some(1),
+            Self::Epoch => Some(3),
+            Self::Event | Self::Lease => None,
         }
     }
 }
@@ -232,7 +235,10 @@ fn together(rows: usize) -> usize {
 
 /// A database does not take two rows of the same name in one statement.
 fn last_of_each<'a>(kind: Kind, rows: &[&'a [Value]]) -> Vec<&'a [Value]> {
-    let name = |row: &'a [Value]| &row[..kind.key()];
+    let Some(key) = kind.key() else {
+        return rows.to_vec();
+    };
+    let name = |row: &'a [Value]| &row[..key];
     let is_last = |(place, row): &(usize, &&'a [Value])| {
         let later = &rows[place + 1..];
         later.iter().all(|later| name(later) != name(row))

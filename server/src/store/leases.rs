@@ -14,7 +14,7 @@ use super::{
     batch::Kind,
     events::{add_event, move_trial, take_timeline},
     next::next_trial,
-    rows::{json_column, load_trial, u32_column},
+    rows::{json_column, u32_column},
     studies::study_in,
     uploads::require_upload,
 };
@@ -273,7 +273,7 @@ impl Store {
         policy: LeasePolicy,
         now: Timestamp,
     ) -> Result<Vec<StudyId>, StoreError> {
-        const DUE: &str = "SELECT study_id, number FROM trials
+        const DUE: &str = "SELECT study_id, trial FROM trials
              WHERE deadline_millis IS NOT NULL AND deadline_millis <= $1";
         // Looked for without the write lock: mostly there is nothing.
         if sqlx::query(DUE)
@@ -292,8 +292,7 @@ impl Store {
         let mut studies = Vec::new();
         for row in rows {
             let study = StudyId(u32_column(&row, "study_id")?);
-            let trial =
-                load_trial(&mut tx, study, TrialNumber(u32_column(&row, "number")?)).await?;
+            let trial: Trial = json_column(&row, "trial")?;
             let after = trial.clone().expired(policy, now)?;
             if let Some(lease) = trial.current_lease() {
                 end_lease(&mut tx, &lease.token, "expired", now);

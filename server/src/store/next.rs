@@ -29,7 +29,7 @@ pub enum NextLease {
 }
 
 /// Who hands out work.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Source {
     Study(Arc<StoredStudy>),
     Job(JobId),

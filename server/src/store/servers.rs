@@ -138,9 +138,14 @@ impl Store {
                 .bind(self.server().0)
                 .fetch_all(&self.readers)
                 .await?;
-        let lists = rows.iter().map(|row| json_column(row, "workers"));
-        let lists: Vec<Vec<T>> = lists.collect::<Result<_, _>>()?;
-        Ok(lists.into_iter().flatten().collect())
+        let mut workers = Vec::new();
+        for row in &rows {
+            match json_column::<Vec<T>>(row, "workers") {
+                Ok(list) => workers.extend(list),
+                Err(error) => tracing::warn!("another server's workers can't be read: {error}"),
+            }
+        }
+        Ok(workers)
     }
 
     /// Whether another server has died whose trials nobody has adopted.

@@ -110,7 +110,7 @@ impl Writer {
         self.server
     }
 
-    /// A change of nothing but a row that nobody reads before the commit, and of what is remembered.
+    /// A change of nothing but a row, and of what is remembered.
     pub(super) async fn add(
         &self,
         kind: Kind,
@@ -202,12 +202,13 @@ impl Group {
     /// to, and with all rows written that wait.
     async fn ask(&mut self) -> Result<(), sqlx::Error> {
         if self.change == Change::Begun {
-            // In one message: on PostgreSQL each costs a way there and back.
-            self.run(match self.has_savepoint {
+            // Until it is there again: whoever asks may give up between the two. In one message, as
+            // on PostgreSQL each costs a way there and back.
+            let begin = match std::mem::take(&mut self.has_savepoint) {
                 true => "RELEASE change; SAVEPOINT change",
                 false => "SAVEPOINT change",
-            })
-            .await?;
+            };
+            self.run(begin).await?;
             self.has_savepoint = true;
             self.change = Change::Asked;
         }
@@ -344,7 +345,7 @@ impl Tx {
         self.writer.server
     }
 
-    /// Adds a row that nobody reads before the commit.
+    /// Adds a row, which is written before this or another change asks the database something.
     pub(super) fn push(&mut self, kind: Kind, row: Vec<Value>) {
         let group = self.group.as_mut().expect("the change is not over");
         group.batch.push(kind, row);
