@@ -88,6 +88,8 @@ class Worker {
   }
 
   answer(endedAt: number): WorkerAnswer {
+    // Of a study that is cut off, the last trials have no end.
+    this.rest(endedAt);
     const { name, leases, firstLease } = this;
     const present = firstLease === undefined ? 0 : endedAt - firstLease;
     return { name, leases, busy_secs: this.busyMillis / 1000, present_secs: present / 1000 };
