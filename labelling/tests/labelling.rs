@@ -66,6 +66,7 @@ fn lease(model: LabelModel, pictures: u32, pack: &[u8]) -> LabelLease {
         bytes: pack.len() as u64,
         top: 5,
         lease_secs: 60,
+        progress_secs: 1,
     }
 }
 
