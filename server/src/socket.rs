@@ -2,6 +2,7 @@
 //! the store; here are order, limits and close codes.
 
 mod labelling;
+mod limits;
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use tabsweep_protocol::{
     BUILD, CheckpointRef, Claim, ClaimAnswer, Epoch, Hello, JobId, Lease, LeaseToken, NoWork,
     NoWorkReason, Progress, Release, ReleaseReason, SUBPROTOCOL, ServerMessage, Stop, StopReason,
     StudyId, VERSION, Welcome, WorkerId, WorkerMessage,
-    limits::{BURST_MESSAGES, MESSAGE_BYTES, MESSAGES_PER_SEC, close},
+    limits::{MESSAGE_BYTES, close},
 };
 use tabsweep_study::{Grant, Trial};
 use tokio::{
@@ -26,6 +27,7 @@ use tokio::{
     time::{interval, timeout},
 };
 
+use self::limits::{Rate, check_epoch, check_figures, check_step};
 use crate::{
     app::{SharedApp, ended},
     listener::Peer,
@@ -683,67 +685,5 @@ fn lease_message(
         progress_secs: pace.progress_secs,
         checkpoint_secs: pace.checkpoint_secs,
         stops_at: trial.stops_at,
-    }
-}
-
-/// Numbers that no training reaches: 1000 epochs of a million images, one at a time.
-const MOST_STEPS: u64 = 1_000_000_000;
-const MOST_EPOCHS: u32 = 1000;
-
-fn check_step(step: u64) -> Result<(), End> {
-    if step <= MOST_STEPS {
-        return Ok(());
-    }
-    let reason = format!("`step` is {step}, at most {MOST_STEPS} is taken");
-    Err(End::close(close::MALFORMED, reason))
-}
-
-/// JSON has no infinities, but numbers that are none in 32 bits.
-fn check_figures(figures: &[f32]) -> Result<(), End> {
-    if figures.iter().all(|figure| figure.is_finite()) {
-        return Ok(());
-    }
-    let reason = "a report's figures are out of range";
-    Err(End::close(close::MALFORMED, reason))
-}
-
-fn check_epoch(epoch: &Epoch) -> Result<(), End> {
-    check_step(epoch.step)?;
-    let is_sound = (1..=MOST_EPOCHS).contains(&epoch.epoch)
-        && epoch.validation_correct <= epoch.validation_count
-        && epoch.mean_loss.is_finite();
-    if is_sound {
-        return Ok(());
-    }
-    Err(End::close(
-        close::MALFORMED,
-        "an epoch's figures are out of range",
-    ))
-}
-
-/// A token bucket for messages.
-#[derive(Debug)]
-struct Rate {
-    left: f64,
-    counted: Instant,
-}
-
-impl Rate {
-    fn full() -> Self {
-        Self {
-            left: BURST_MESSAGES,
-            counted: Instant::now(),
-        }
-    }
-
-    fn take(&mut self) -> Result<(), End> {
-        let passed_secs = self.counted.elapsed().as_secs_f64();
-        self.counted = Instant::now();
-        self.left = (self.left + passed_secs * MESSAGES_PER_SEC).min(BURST_MESSAGES) - 1.0;
-        if self.left < 0.0 {
-            let reason = format!("more than {MESSAGES_PER_SEC} messages per second");
-            return Err(End::close(close::POLICY, reason));
-        }
-        Ok(())
     }
 }
